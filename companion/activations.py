@@ -80,8 +80,8 @@ class Elementwise(Activation):
     def derivative(self, z) -> np.ndarray:
         """sigma'(z), entry by entry: a function of the weighted input z, not of a.
 
-        >>> sigmoid.derivative(0.0)
-        0.25
+        >>> sigmoid.derivative([0.0, 0.0])
+        array([0.25, 0.25])
         """
         z = numbers("z", z)
         return self.slope(z, self.value(z, np.empty_like(z)), np.empty_like(z))[()]

@@ -24,14 +24,14 @@ from __future__ import annotations
 import numpy as np
 
 from companion._inputs import columns, same_shape
-from companion.activations import Activation, sigmoid, softmax, softplus
+from companion.activations import Activation, Sigmoid, Softmax, softplus
 
 
 class Cost:
     """A cost function; the rules of each are in its own class below."""
 
     name: str
-    partner: Activation | None = None
+    partner: type[Activation] | None = None
 
     def value(self, a, y) -> float:
         """C = (1/m) sum_x C_x, from outputs a and targets y, both of shape (n, m).
@@ -49,7 +49,7 @@ class Cost:
 
     def output_cost(self, sigma: Activation, z, a, y) -> float:
         """C for a last layer a = sigma(z); from z where sigma is the cost's partner."""
-        per_entry = self._from_z(z, y) if sigma is self.partner else self._from_a(a, y)
+        per_entry = self._from_z(z, y) if type(sigma) is self.partner else self._from_a(a, y)
         return _mean(per_entry, a.shape[1])
 
     def output_error(self, sigma: Activation, z, a, y, scale=1.0, out=None) -> np.ndarray:
@@ -58,7 +58,7 @@ class Cost:
         z, a = sigma(z) and y have shape (n, m). `scale` = eta makes everything that follows
         from delta^L the step that descent takes, with no further pass over the weights.
         """
-        if sigma is self.partner:
+        if type(sigma) is self.partner:
             out = np.subtract(a, y, out=out)
         else:
             out = sigma.pull_back(z, a, self._slope(a, y), out=out)
@@ -118,7 +118,7 @@ class CrossEntropy(Cost):
     """
 
     name = "cross_entropy"
-    partner = sigmoid
+    partner = Sigmoid
 
     def _from_a(self, a, y):
         return -_x_log(y, a) - _x_log(1 - y, 1 - a)
@@ -149,7 +149,7 @@ class SoftmaxCrossEntropy(CrossEntropy):
     """
 
     name = "softmax_cross_entropy"
-    partner = softmax
+    partner = Softmax
 
     def _from_a(self, a, y):
         return -_x_log(y, a)

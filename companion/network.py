@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from companion._inputs import columns, generator, numbers, same_shape, whole_number
-from companion.activations import Activation, activation_named, sigmoid, softmax
+from companion.activations import Activation, Sigmoid, Softmax, activation_named
 from companion.costs import Cost, cost_named
 
 DTYPES = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
@@ -187,10 +187,10 @@ class Network:
             s if isinstance(s, Activation) else activation_named(s) for s in activations
         ]
         self.cost = cost if isinstance(cost, Cost) else cost_named(cost)
-        if self.cost.partner and self.sigma[-1] not in (sigmoid, softmax):
+        if self.cost.partner and not isinstance(self.sigma[-1], (Sigmoid, Softmax)):
             raise ValueError(
                 f"{self.cost} needs outputs between 0 and 1, and the last layer is "
-                f"{self.sigma[-1]}: end in {self.cost.partner}"
+                f"{self.sigma[-1]}: end in {self.cost.partner.name}"
             )
 
     def initial(

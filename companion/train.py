@@ -99,14 +99,14 @@ def train(
 ) -> Iterator[Record]:
     """Train from `parameters`, which stay as they are, and yield a Record after each epoch.
 
-    training    (x, y) with one example per row, x (N, n_0) and y (N, n_L); more may follow, as
-                in `data.Split`. Converted to the precision of the parameters, once.
+    training    (x, y), or anything with these attributes, such as `data.Split`; one example per
+                row, x (N, n_0) and y (N, n_L). Converted once, to the parameters' precision.
     epochs      how many to run from here; `done` were run before, and only shift the numbering
     batch       examples in a minibatch; what is left over at the end of an epoch makes a short
                 one, divided by its own size. At most N.
     eta         learning rate
     rng         shuffles; same rng, data and parameters, same result, bit for bit on one machine
-    validation  (x, y) for the accuracy, likewise with one example per row
+    validation  the same, for the accuracy
     measure     False leaves cost and accuracy None and saves their forward passes
     on_step     called after every step; it pays for the copies it gets
     progress    True shows a bar (tqdm)
@@ -138,7 +138,8 @@ def train(
     rng = generator(rng)
     if on_step is not None and not callable(on_step):
         raise TypeError(f"on_step must be a function of one Step, got {on_step!r}")
-    threads = whole_number("threads", threads or threads_for(network, batch), 1)
+    threads = threads_for(network, batch) if threads is None else threads
+    threads = whole_number("threads", threads, 1)
     batches = range(0, len(x), batch)
     room = {m: _Room(network, m, dtype) for m in {batch, len(x) % batch} if m}
     step = Parameters(theta.sizes, np.empty_like(theta.vector))  # eta times the gradient
@@ -237,12 +238,13 @@ def threads_for(network: Network, batch: int) -> int:
 
 def examples(name: str, data, network: Network, dtype) -> tuple[np.ndarray, np.ndarray]:
     """(x, y) of a data set as arrays of `dtype`, one example per row, that fit `network`."""
-    try:
-        x, y = data[0], data[1]
-    except (TypeError, IndexError, KeyError):
+    pair = (data.x, data.y) if hasattr(data, "x") and hasattr(data, "y") else data
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise TypeError(
-            f"{name} must be a pair (x, y) of arrays with one example per row, got {data!r:.60}"
-        ) from None
+            f"{name} must be a pair (x, y) of arrays with one example per row, or have them as "
+            f"attributes, got {data!r:.60}"
+        )
+    x, y = pair
     x, y = numbers(f"{name} x", x, dtype), numbers(f"{name} y", y, dtype)
     for letter, array, width in (("x", x, network.sizes[0]), ("y", y, network.sizes[-1])):
         if array.ndim != 2 or array.shape[1] != width:
@@ -315,7 +317,7 @@ def load(path) -> Saved:
                 raise ValueError(f"it says {about['format']!r}, not {FORMAT!r}")
             activations = [activation_named(name) for name in about["activations"]]
             network = Network(about["sizes"], activations, about["cost"])
-            parameters = Parameters(network.sizes, vector)
+            parameters = Parameters(network.sizes, numbers("vector", vector))
             state = about["rng_state"]
             rng = np.random.Generator(BIT_GENERATORS[state["bit_generator"]]())
             rng.bit_generator.state = state

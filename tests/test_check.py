@@ -1,0 +1,142 @@
+"""The judges themselves, each shown something right and something wrong."""
+
+import numpy as np
+import pytest
+
+from companion.check import (
+    GradientError,
+    adjoint_gap,
+    central_difference,
+    check_gradient,
+    complex_step,
+    relative_error,
+)
+
+
+def wave(x):  # analytic, and not separable
+    return np.sin(x).prod() + (x**2).sum() * x.sum()
+
+
+def wave_gradient(x):
+    others = np.array([np.delete(np.sin(x), i).prod() for i in range(x.size)]).reshape(x.shape)
+    return np.cos(x) * others + 2 * x * x.sum() + (x**2).sum()
+
+
+X = np.array([[0.3, -1.1], [0.7, 0.2]])
+
+
+def test_published_finite_differences():
+    """sin at 1 (MIT's matrix calculus notes): what a forward difference loses, and what not."""
+    exact = 0.5403023058681398
+    forward = (np.sin(1 + 1e-5) - np.sin(1)) / 1e-5
+    assert relative_error(forward, exact) == pytest.approx(7.787052228587771e-06, rel=1e-4)
+    assert relative_error(central_difference(np.sin, 1.0, h=1e-5), exact) < 3e-11
+    assert complex_step(np.sin, 1.0, h=1e-100) == exact
+
+
+def test_gradients_of_arrays():
+    np.testing.assert_allclose(central_difference(wave, X), wave_gradient(X), rtol=1e-9)
+    np.testing.assert_allclose(complex_step(wave, X), wave_gradient(X), rtol=1e-14)
+
+
+def test_a_step_that_is_too_small_or_too_large():
+    errors = [relative_error(central_difference(wave, X, h), wave_gradient(X)) for h in
+              (1e-1, 1e-5, 1e-13)]  # fmt: skip
+    assert errors[1] < 1e-9 < 1e-5 < min(errors[0], errors[2])
+
+
+@pytest.mark.parametrize("method, factor", [("central difference", 1e-6), ("complex step", 1e-11)])
+def test_right_and_wrong_gradients(method, factor):
+    report = check_gradient(wave, X, wave_gradient(X), method=method)
+    assert report.entries == 4 and report.method == method
+    assert str(report).startswith(f"4 entries against the {method}; worst at x[")
+    for index in np.ndindex(X.shape):
+        wrong = wave_gradient(X)
+        wrong[index] += factor * np.abs(wrong).max()
+        with pytest.raises(GradientError) as caught:
+            check_gradient(wave, X, wrong, method=method)
+        assert str(caught.value).startswith(f"x[{index[0]}, {index[1]}]: got ")
+
+
+def test_the_worst_entry_is_named_by_array_and_index():
+    point = {"W^1": X, "b^1": np.array([0.5, 0.25])}
+
+    def f(p):
+        return wave(p["W^1"]) + (p["b^1"] ** 3).sum()
+
+    right = {"W^1": wave_gradient(X), "b^1": 3 * point["b^1"] ** 2}
+    assert check_gradient(f, point, right, method="complex step").entries == 6
+    wrong = {**right, "b^1": right["b^1"] * [1, -1]}
+    with pytest.raises(GradientError, match=r"b\^1\[1\]: got -0.1875, expected 0.1875"):
+        check_gradient(f, point, wrong)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_no_number_is_wrong(bad):
+    wrong = wave_gradient(X)
+    wrong[1, 0] = bad
+    with pytest.raises(GradientError, match=r"x\[1, 0\]: got (nan|inf)"):
+        check_gradient(wave, X, wrong)
+
+
+def test_zero_is_held_to_zero():
+    def constant(x):
+        return x[0] * 0 + 3.0
+
+    check_gradient(constant, np.ones(2), np.zeros(2))
+    check_gradient(constant, np.ones(2), np.zeros(2), method="complex step")
+    with pytest.raises(GradientError, match="expected 0"):
+        check_gradient(constant, np.ones(2), np.array([0.0, 1e-6]))
+
+
+def test_a_small_gradient_is_not_excused():
+    """1e-7 against 9e-7 agree to an absolute tolerance of 1e-6, and are nine times apart."""
+    with pytest.raises(GradientError, match=r"error 8.9e-01"):
+        check_gradient(lambda x: 1e-7 * x, 1.0, 9e-7, tolerance=1e-3)
+    assert check_gradient(lambda x: 1e-7 * x, 1.0, 1e-7).worst.index == ()
+
+
+def test_tolerance_none_of_it_is_hidden():
+    report = check_gradient(wave, X, wave_gradient(X) * (1 + 1e-3), tolerance=0.01)
+    assert 5e-4 < report.worst.error < 2e-3
+
+
+def test_relative_error():
+    assert relative_error(0.0, 0.0) == 0.0
+    assert relative_error([1.0, 2.0], [1.0, 1.0]) == 0.5
+    assert relative_error(np.nan, 1.0) == relative_error(np.inf, 1.0) == np.inf
+    assert relative_error([], []) == 0.0
+    with pytest.raises(ValueError, match=r"got has shape \(3, 1\) and expected \(3,\)"):
+        relative_error(np.ones((3, 1)), np.ones(3))
+
+
+def test_the_adjoint_test_sees_a_lost_transpose_where_shapes_fit():
+    J = np.array([[1.0, 2.0], [-3.0, 4.0]])
+    u, v = np.array([0.3, 0.8]), np.array([1.0, -0.5])
+    assert adjoint_gap(lambda u: J @ u, lambda v: J.T @ v, u, v) < 1e-15
+    assert adjoint_gap(lambda u: J @ u, lambda v: J @ v, u, v) > 0.1
+    assert adjoint_gap(lambda u: 0 * u, lambda v: 0 * v, u, v) == 0.0
+
+
+BAD = {
+    "two outputs": (lambda: central_difference(lambda x: x, X), "f must return one real number"),
+    "complex output": (lambda: central_difference(lambda x: 1j, 1.0), "one real number, got 1j"),
+    "no number at all": (lambda: complex_step(lambda x: X, 1.0), "f must return one number"),
+    "step 0": (lambda: central_difference(np.sin, 1.0, h=0), "h must be positive, got 0"),
+    "negative step": (lambda: complex_step(np.sin, 1.0, h=-1.0), "h must be positive, got -1.0"),
+    "nan": (lambda: central_difference(np.sin, np.nan), "x must hold finite real numbers"),
+    "complex point": (lambda: complex_step(np.sin, 1j), "x must hold finite real numbers, got 1j"),
+    "dropped": (lambda: complex_step(lambda x: float(x.real), 1.0), "drops the imaginary part"),
+    "method": (lambda: check_gradient(wave, X, X, method="forward"), "give one of central"),
+    "shape": (lambda: check_gradient(wave, X, X[0]), r"shape \(2, 2\), but its gradient \(2,\)"),
+    "names": (lambda: check_gradient(wave, {"W": X}, {"V": X}), r"point has \['W'\], gradient"),
+    "nothing": (lambda: check_gradient(wave, {}, {}), "nothing to check"),
+    "empty": (lambda: check_gradient(lambda x: 0.0, X[:0], X[:0]), "nothing to check"),
+    "pairs": (lambda: adjoint_gap(lambda u: u, lambda v: v, [1.0], [1.0, 2.0]), "agree in pairs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, says", BAD.values(), ids=BAD)
+def test_bad_input_is_quoted(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()
