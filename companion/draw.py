@@ -63,7 +63,7 @@ STYLE = {
     "lines.linewidth": 1.8,
     "axes.prop_cycle": matplotlib.cycler(color=list(ROLES), linestyle=list(ROLES.values())),
 }
-LEVELS = 16  # steps from paper to full ink in a picture
+LEVELS = 8  # shades from paper to full ink in a picture
 
 
 def use_book_style() -> None:
