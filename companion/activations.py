@@ -20,7 +20,6 @@ inner loop: they check nothing and write into `out`. Calling an activation check
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import numpy as np
 
@@ -32,6 +31,7 @@ class Activation:
 
     name: str
 
+    @np.errstate(over="ignore")
     def __call__(self, z) -> np.ndarray:
         """The activation a = sigma(z), a new array of the same shape.
 
@@ -51,6 +51,7 @@ class Activation:
         """
         raise NotImplementedError
 
+    @np.errstate(over="ignore")
     def jacobian(self, z) -> np.ndarray:
         """The Jacobian J_ij = da_i/dz_j of one column z of shape (n,), as an (n, n) array.
 
@@ -77,6 +78,7 @@ class Elementwise(Activation):
         """sigma'(z); `a` = sigma(z) is handed over so that it need not be computed again."""
         raise NotImplementedError
 
+    @np.errstate(over="ignore")
     def derivative(self, z) -> np.ndarray:
         """sigma'(z), entry by entry: a function of the weighted input z, not of a.
 
@@ -109,15 +111,15 @@ class Identity(Elementwise):
 class Sigmoid(Elementwise):
     """sigma(z) = 1 / (1 + e^-z), the logistic function; sigma' = a (1 - a) <= 1/4.
 
-    e^-z overflows below z = -88.7 in float32 and z = -709.8 in float64, where sigma is already
-    smaller than any normal number. So z is kept from going lower than that.
+    Below z = -88.7 in float32 and z = -709.8 in float64, e^-z overflows to infinity, and
+    1 / (1 + infinity) = 0 is the right value, rounded. So the public functions silence NumPy's
+    warning of it, and `value` is called where it is silenced.
     """
 
     name = "sigmoid"
 
     def value(self, z, out=None):
-        a = np.maximum(z, _lowest(z.dtype), out=out)
-        a = np.negative(a, out=out)
+        a = np.negative(z, out=out)
         a = np.exp(a, out=out)
         a = np.add(a, 1, out=out)
         return np.reciprocal(a, out=out)
@@ -126,12 +128,6 @@ class Sigmoid(Elementwise):
         out = np.subtract(1, a, out=out)
         out *= a
         return out
-
-
-@cache
-def _lowest(dtype: np.dtype) -> float:
-    """The z below which e^-z is not computed: one above minus the logarithm of the largest."""
-    return 1.0 - float(np.log(np.finfo(dtype).max))
 
 
 class Tanh(Elementwise):

@@ -115,7 +115,9 @@ def learning_curves(
         axes.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, lw=0)
     for name, height in (reference or {}).items():
         axes.axhline(height, color=INK, lw=0.8, ls=(0, (1, 2)))
-        axes.annotate(name, (1, height), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+        axes.annotate(
+            name, (1, height), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+        )
     axes.set(xlabel="epoch", ylabel=ylabel)
     axes.margins(x=0.02)
     axes.xaxis.get_major_locator().set_params(integer=True)

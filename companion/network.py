@@ -146,11 +146,13 @@ class Trace(NamedTuple):
 class Errors(NamedTuple):
     """The two error signals: delta[l] = dC/dz^l for l = 1..L, and g[l] = dC/da^l for l = 1..L-1.
 
-    g^L = dC/da^L is `cost.gradient(a[L], y)`; BP1 needs no copy of it.
+    g^L = dC/da^L is `cost.gradient(a[L], y)`; BP1 needs no copy of it. `ones` is the column (m, 1)
+    of ones that sums over the examples in BP3.
     """
 
     g: list[np.ndarray | None]
     delta: list[np.ndarray | None]
+    ones: np.ndarray
 
 
 class Network:
@@ -214,6 +216,7 @@ class Network:
             b.append(shift * rng.standard_normal((n, 1)) if shift else np.zeros((n, 1)))
         return Parameters.of(W, b).astype(real_dtype(dtype))
 
+    @np.errstate(over="ignore")  # of e^-z, to infinity, in the sigmoid: see there
     def forward(self, parameters: Parameters, x) -> Trace:
         """Every z^l and a^l for the examples in the columns of x (n_0, m).
 
@@ -227,6 +230,7 @@ class Network:
         self.propagate(parameters, trace)
         return trace
 
+    @np.errstate(over="ignore")
     def backward(self, parameters: Parameters, trace: Trace, y) -> Parameters:
         """The gradient of C at `parameters`, from a forward pass and its targets y (n_L, m)."""
         y = self._check_backward(parameters, trace, y)
@@ -235,6 +239,7 @@ class Network:
         self.back_propagate(parameters, trace, y, errors, gradient)
         return gradient
 
+    @np.errstate(over="ignore")
     def errors(self, parameters: Parameters, trace: Trace, y) -> Errors:
         """The error signals g^l and delta^l themselves, by BP1 and BP2."""
         y = self._check_backward(parameters, trace, y)
@@ -262,30 +267,29 @@ class Network:
     def propagate(self, parameters: Parameters, trace: Trace) -> None:
         """The forward pass: fills z[1..L] and a[1..L] of `trace` from its a[0]."""
         W, b = parameters.W, parameters.b
-        z, a = trace
+        z, a = trace.z, trace.a
         for l in range(1, self.L + 1):
-            np.matmul(W[l], a[l - 1], out=z[l])
+            np.dot(W[l], a[l - 1], out=z[l])
             z[l] += b[l]
             self.sigma[l].value(z[l], out=a[l])
 
     def send_back(self, parameters, trace, y, errors, scale=1.0) -> None:
         """BP1 and BP2, for `scale` times the cost: fills `errors`."""
         W, sigma, L = parameters.W, self.sigma, self.L
-        z, a = trace
-        g, delta = errors
+        z, a = trace.z, trace.a
+        g, delta = errors.g, errors.delta
         self.cost.output_error(sigma[L], z[L], a[L], y, scale, out=delta[L])  # BP1
         for l in range(L - 1, 0, -1):
-            np.matmul(W[l + 1].T, delta[l + 1], out=g[l])
+            np.dot(W[l + 1].T, delta[l + 1], out=g[l])
             sigma[l].pull_back(z[l], a[l], g[l], out=delta[l])  # BP2
 
     def back_propagate(self, parameters, trace, y, errors, gradient, scale=1.0) -> None:
         """All four equations, for `scale` times the cost: fills `errors` and `gradient`."""
         self.send_back(parameters, trace, y, errors, scale)
         a, delta = trace.a, errors.delta
-        ones = np.ones((y.shape[1], 1), y.dtype)
         for l in range(1, self.L + 1):
-            np.matmul(delta[l], ones, out=gradient.b[l])  # BP3
-            np.matmul(delta[l], a[l - 1].T, out=gradient.W[l])  # BP4
+            np.dot(delta[l], errors.ones, out=gradient.b[l])  # BP3
+            np.dot(delta[l], a[l - 1].T, out=gradient.W[l])  # BP4
 
     def new_trace(self, m: int, dtype) -> Trace:
         """Room for a forward pass of m examples; a[0] is still to be given."""
@@ -295,7 +299,8 @@ class Network:
     def new_errors(self, m: int, dtype) -> Errors:
         """Room for the error signals of m examples."""
         layers = [np.empty((n, m), dtype) for n in self.sizes[1:]]
-        return Errors([None, *map(np.empty_like, layers[:-1]), None], [None, *layers])
+        g = [None, *map(np.empty_like, layers[:-1]), None]
+        return Errors(g, [None, *layers], np.ones((m, 1), dtype))
 
     def check_targets(self, y, dtype) -> np.ndarray:
         """y as an (n_L, m) array of `dtype` on which this network's cost is defined."""

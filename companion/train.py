@@ -201,6 +201,7 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
+@np.errstate(over="ignore")
 def evaluate(network: Network, parameters: Parameters, data) -> Evaluation:
     """Cost and accuracy on data = (x, y), one example per row, x (N, n_0) and y (N, n_L).
 

@@ -136,7 +136,7 @@ def test_a_batch_is_the_mean_of_its_examples():
 def test_errors_are_the_two_signals():
     net, p, x, y = random_case(2, "quadratic", "softmax")
     trace = net.forward(p, x)
-    g, delta = net.errors(p, trace, y)
+    g, delta, _ = net.errors(p, trace, y)
     gradient = net.backward(p, trace, y)
     assert g[0] is delta[0] is g[net.L] is trace.z[0] is p.W[0] is None
     for l in range(1, net.L + 1):
