@@ -12,26 +12,31 @@ import numpy as np
 def numbers(name: str, value, dtype=None) -> np.ndarray:
     """`value` as an array of finite floats (real, or complex for the complex step).
 
-    Integers and booleans become `dtype`, or float64 where none is given.
+    Converted to `dtype` where one is given; else integers and booleans become float64.
     """
     try:
         array = np.asarray(value)
     except ValueError as ragged:
         raise ValueError(f"{name} is no array ({ragged}): give rows of equal length") from None
-    if array.dtype.kind in "bui":
-        array = array.astype(dtype or np.float64)
-    if array.dtype.kind not in "fc":
+    if array.dtype.kind not in "buifc":
         raise TypeError(
             f"{name} must hold numbers, got dtype {array.dtype}: {_short(value)}; "
             "convert it with numpy.asarray(..., dtype=float)"
         )
+    if dtype is None and array.dtype.kind in "bui":
+        dtype = np.float64
+    if dtype is not None:
+        if array.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+            raise TypeError(f"{name} is complex, and {np.dtype(dtype)} is needed: take {name}.real")
+        with np.errstate(over="ignore"):  # what overflows is found below
+            array = array.astype(dtype, copy=False)
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
-            f"{name}[{', '.join(map(str, where))}] is {array[where]}, and {name} must be finite: "
-            "look for a missing value, or for an overflow in the step that made it"
+            f"{name}[{', '.join(map(str, where))}] is {array[where]} in {array.dtype}, and {name} "
+            "must be finite: look for a missing value, or for one that is too large"
         )
-    return array if dtype is None else array.astype(dtype, copy=False)
+    return array
 
 
 def columns(name: str, value, height: int | None = None, dtype=None) -> np.ndarray:

@@ -20,6 +20,7 @@ inner loop: they check nothing and write into `out`. Calling an activation check
 from __future__ import annotations
 
 import re
+from numbers import Real
 
 import numpy as np
 
@@ -35,9 +36,11 @@ class Activation:
     def __call__(self, z) -> np.ndarray:
         """The activation a = sigma(z), a new array of the same shape.
 
-        Raises TypeError for what is no number and ValueError for NaN or infinity.
+        Raises TypeError for what is no number and ValueError for NaN, infinity and an empty z.
         """
         z = numbers("z", z)
+        if z.size == 0:
+            raise ValueError(f"z has shape {z.shape}: it is empty, give at least one number")
         return self.value(z, np.empty_like(z))[()]
 
     def value(self, z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -120,6 +123,8 @@ class Sigmoid(Elementwise):
 
     def value(self, z, out=None):
         a = np.negative(z, out=out)
+        if z.dtype.kind == "c":  # a complex step: e^(infinity + ih) would be no number
+            a = np.minimum(a, np.log(np.finfo(z.dtype).max) - 1, out=out)
         a = np.exp(a, out=out)
         a = np.add(a, 1, out=out)
         return np.reciprocal(a, out=out)
@@ -149,6 +154,8 @@ class ReLU(Elementwise):
     name = "relu"
 
     def value(self, z, out=None):
+        if z.dtype.kind == "c":  # a complex step: compare the real parts alone
+            return np.multiply(z, z.real > 0, out=out)
         return np.maximum(z, 0, out=out)
 
     def slope(self, z, a, out=None):
@@ -160,12 +167,14 @@ class LeakyReLU(Elementwise):
     """sigma(z) = z where z > 0, else leak * z, with 0 < leak < 1; sigma'(0) = leak."""
 
     def __init__(self, leak: float = 0.01):
-        if not 0 < leak < 1:
-            raise ValueError(f"leak must lie between 0 and 1, got {leak!r}; 0.01 is usual")
+        if not (isinstance(leak, Real) and 0 < leak < 1):
+            raise ValueError(f"leak must be a number between 0 and 1, got {leak!r}; 0.01 is usual")
         self.leak = float(leak)
-        self.name = "leaky_relu" if leak == 0.01 else f"leaky_relu({self.leak})"
+        self.name = "leaky_relu" if self.leak == 0.01 else f"leaky_relu({self.leak})"
 
     def value(self, z, out=None):
+        if z.dtype.kind == "c":
+            return np.multiply(z, np.where(z.real > 0, 1, self.leak), out=out)
         out = np.multiply(z, self.leak, out=out)
         return np.maximum(z, out, out=out)
 

@@ -6,10 +6,10 @@
     <v, J u> = <J^T v, u>                        adjoint_gap(Ju, JTv, ..)   for one pair u, v
     |got - expected| / largest of the two        relative_error(..)
 
-A central difference needs only values of f, and loses about half of the digits: a third of them
-to curvature, the rest to rounding. The complex step has no difference in which digits could
-cancel, so it is as exact as f itself, but f must be built from analytic steps: no abs, no
-comparison that looks at the imaginary part. Squire and Trapp, SIAM Review 40 (1998) 110-112.
+A central difference needs only values of f, and loses a third of the digits, where curvature and
+rounding do equal harm. The complex step has no difference in which digits could cancel, so it is
+as exact as f itself, but f must be built from analytic steps: no abs, no comparison that looks
+at the imaginary part. Squire and Trapp, SIAM Review 40 (1998) 110-112.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def relative_error(got, expected) -> float:
     >>> relative_error(1e-7, 9e-7)
     0.8888888888888888
     """
-    got, expected = np.asarray(got), np.asarray(expected)
+    got, expected = (np.asarray(v) + 0.0 for v in (got, expected))  # floats: uint8 would wrap round
     if got.shape != expected.shape:
         raise ValueError(
             f"got has shape {got.shape} and expected {expected.shape}: nothing to compare"
@@ -139,7 +139,13 @@ def adjoint_gap(forward: Callable, transposed: Callable, u, v) -> float:
             f"J u has shape {Ju.shape} and v {v.shape}, J^T v {JTv.shape} and u {u.shape}: "
             "they must agree in pairs"
         )
+    if not (u.any() and v.any()):
+        raise ValueError(
+            "u or v is zero, and every transpose passes with that: draw them at random"
+        )
     left, right = v * Ju, JTv * u
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return float("inf")
     size = max(np.abs(left).sum(), np.abs(right).sum())
     return float(abs(left.sum() - right.sum()) / size) if size else 0.0
 
@@ -159,8 +165,8 @@ def check_gradient(
     gradient   of the same kind and shapes
     method     "central difference", or "complex step" for an f that takes complex arguments
     tolerance  the largest error allowed, 1e-7 or 1e-12 by default. The error of an entry is
-               relative to the largest entry of its array. A central difference is forgiven, in
-               addition, the rounding of f itself.
+               relative to the largest entry of its array. A central difference is allowed, in
+               addition, what the rounding of f does to it, |f| eps / h.
 
     Raises GradientError, which names the array, the index, what was got and what was expected,
     and ValueError where names or shapes differ.
@@ -187,28 +193,35 @@ def check_gradient(
     if points.keys() != gradients.keys():
         raise ValueError(f"point has {sorted(points)}, gradient has {sorted(gradients)}")
 
-    entries, worst = 0, None
+    if not any(np.size(x) for x in points.values()):
+        raise ValueError("there is nothing to check: point holds no numbers")
+    rounding = 0.0
+    if judge is central_difference:
+        rounding = np.finfo(float).eps * abs(_scalar(f(point))) / STEP
+        if not np.isfinite(rounding):
+            raise ValueError("f is not finite at point, so its differences say nothing")
+
+    entries, worst, worst_excess = 0, None, -1.0
     for name, x in points.items():
         x, got = _real(name, x), np.asarray(gradients[name])
         if got.shape != x.shape:
             raise ValueError(f"{name} has shape {x.shape}, but its gradient {got.shape}")
         alone = (lambda v, name=name: f({**points, name: v})) if named else f
         expected = np.asarray(judge(alone, x))
-        rounding = 0.0
-        if judge is central_difference:
-            rounding = np.finfo(float).eps * abs(_scalar(f(point))) / STEP
         size = max(np.abs(got).max(initial=0.0), np.abs(expected).max(initial=0.0))
-        gap = np.maximum(np.abs(got - expected) - rounding, 0.0)
-        gap = np.where(np.isfinite(got), gap, np.inf)
+        gap = np.abs(got - expected)
+        gap = np.where(np.isfinite(got) & np.isfinite(expected), gap, np.inf)
         entries += x.size
         if x.size:
             index = tuple(int(i) for i in np.unravel_index(gap.argmax(), x.shape))
-            error = float(gap[index] / size) if 0 < gap[index] < np.inf else float(gap[index])
-            found = Entry(name, index, float(got[index]), float(expected[index]), error)
-            worst = found if worst is None or not found.error <= worst.error else worst
-    if worst is None:
-        raise ValueError("there is nothing to check: point holds no numbers")
-    if not worst.error <= tolerance:
+            error, excess = (
+                e / size if 0 < e < np.inf else e
+                for e in (float(gap[index]), max(0.0, float(gap[index]) - rounding))
+            )
+            if excess > worst_excess:
+                worst_excess = excess
+                worst = Entry(name, index, float(got[index]), float(expected[index]), error)
+    if worst_excess > tolerance:
         raise GradientError(str(worst))
     return Report(method, entries, worst)
 

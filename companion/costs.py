@@ -5,8 +5,8 @@ outputs a and one of targets y; C_x is the cost of one example, and C = (1/m) su
 
     formula                                     code                         in words
     C_x = 1/2 sum_j (a_j - y_j)^2               quadratic                    for any output
-    C_x = -sum_j y_j ln a_j                     cross_entropy                n yes-or-no answers
-              + (1 - y_j) ln(1 - a_j)
+    C_x = -sum_j (y_j ln a_j                    cross_entropy                n yes-or-no answers
+              + (1 - y_j) ln(1 - a_j))
     C_x = -sum_j y_j ln a_j,  sum_j y_j = 1     softmax_cross_entropy        one class out of n
 
     C                                           cost.value(a, y)             a number
@@ -15,8 +15,9 @@ outputs a and one of targets y; C_x is the cost of one example, and C = (1/m) su
 
 Each of the last two has a partner, the activation for which BP1 collapses to (a - y) / m:
 sigmoid for `cross_entropy`, softmax for `softmax_cross_entropy`. With its partner a cost is
-computed from z, where no logarithm of a rounded 0 can occur. With any other activation it is
-computed from a, and BP1 is the transposed Jacobian of that activation times g^L.
+computed from z, where no logarithm of a rounded 0 can occur, and `Network` accepts it with no
+other. With any other activation it is computed from a, and BP1 is the transposed Jacobian of
+that activation times g^L, which is infinite where the network is certain and wrong.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Quadratic(Cost):
 
 
 class CrossEntropy(Cost):
-    """C_x = -sum_j y_j ln a_j + (1 - y_j) ln(1 - a_j), for outputs and targets in [0, 1].
+    """C_x = -sum_j (y_j ln a_j + (1 - y_j) ln(1 - a_j)), for outputs and targets in [0, 1].
 
     From z, with a = sigmoid(z):  C_x = sum_j softplus(z_j) - y_j z_j.
 
@@ -167,7 +168,7 @@ class SoftmaxCrossEntropy(CrossEntropy):
 
     def check_targets(self, y):
         super().check_targets(y)
-        total = y.sum(axis=0)
+        total = y.real.sum(axis=0, dtype=np.float64)
         wrong = np.flatnonzero(abs(total - 1) > 1e-6)
         if wrong.size:
             x = int(wrong[0])

@@ -19,13 +19,14 @@ The 1/m of the batch is in g^L, so the sums over examples in BP3 and BP4 are pla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from companion._inputs import columns, generator, numbers, same_shape, whole_number
-from companion.activations import Activation, Sigmoid, Softmax, activation_named
+from companion.activations import Activation, activation_named
 from companion.costs import Cost, cost_named
 
 DTYPES = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
@@ -45,24 +46,21 @@ class Parameters:
 
     def __init__(self, sizes: Sequence[int], vector: np.ndarray):
         """`sizes` is (n_0, .., n_L); `vector` holds all W^l, row by row, then all b^l."""
-        self.sizes = tuple(sizes)
-        shapes = list(pairwise(self.sizes))
-        needed = sum(n * below + n for below, n in shapes)
-        if vector.shape != (needed,) or vector.dtype not in DTYPES:
+        self.sizes, vector = tuple(sizes), np.asarray(vector)
+        shapes = [(n, below) for below, n in pairwise(self.sizes)]
+        shapes += [(n, 1) for n in self.sizes[1:]]
+        ends = np.cumsum([0] + [rows * columns for rows, columns in shapes]).tolist()
+        if vector.shape != (ends[-1],) or vector.dtype not in DTYPES:
             raise ValueError(
                 f"the vector has shape {vector.shape} and dtype {vector.dtype}, but a network of "
-                f"sizes {list(self.sizes)} has {needed} parameters: give ({needed},) floats"
+                f"sizes {list(self.sizes)} has {ends[-1]} parameters: give ({ends[-1]},) numbers "
+                "in float32 or float64"
             )
         self.vector = vector
-        self.W: list = [None]
-        self.b: list = [None]
-        start = 0
-        for below, n in shapes:
-            self.W.append(vector[start : start + n * below].reshape(n, below))
-            start += n * below
-        for _, n in shapes:
-            self.b.append(vector[start : start + n].reshape(n, 1))
-            start += n
+        places = zip(pairwise(ends), shapes, strict=True)
+        views = [vector[start:end].reshape(shape) for (start, end), shape in places]
+        L = len(self.sizes) - 1
+        self.W, self.b = (None, *views[:L]), (None, *views[L:])  # tuples: W[l][...] = .., or +=
 
     @classmethod
     def of(cls, W: Sequence, b: Sequence) -> Parameters:
@@ -99,6 +97,9 @@ class Parameters:
     def from_named(cls, arrays: Mapping[str, np.ndarray]) -> Parameters:
         """The inverse of `named`."""
         layers = range(1, len(arrays) // 2 + 1)
+        names = {f"{letter}^{l}" for l in layers for letter in "Wb"}
+        if set(arrays) != names:
+            raise ValueError(f"got arrays named {sorted(arrays)}, expected {sorted(names)}")
         return cls.of([arrays[f"W^{l}"] for l in layers], [arrays[f"b^{l}"] for l in layers])
 
     def copy(self) -> Parameters:
@@ -118,7 +119,7 @@ class Parameters:
     def __mul__(self, factor: float) -> Parameters:
         if np.ndim(factor) != 0:
             return NotImplemented
-        return Parameters(self.sizes, self.vector * factor)
+        return Parameters(self.sizes, self.vector * np.asarray(factor).item())  # keeps float32
 
     __rmul__ = __mul__
     __array_ufunc__ = None  # so that a NumPy number times Parameters asks __rmul__
@@ -132,6 +133,9 @@ class Parameters:
             )
         return Parameters(self.sizes, operation(self.vector, other.vector))
 
+    def __reduce__(self):  # copied or sent to another process, W and b stay views of the vector
+        return Parameters, (self.sizes, self.vector)
+
     def __repr__(self) -> str:
         return f"Parameters(sizes={list(self.sizes)}, {self.vector.size} {self.vector.dtype})"
 
@@ -143,11 +147,12 @@ class Trace(NamedTuple):
     a: list[np.ndarray]
 
 
-class Errors(NamedTuple):
+@dataclass(frozen=True)
+class Errors:
     """The two error signals: delta[l] = dC/dz^l for l = 1..L, and g[l] = dC/da^l for l = 1..L-1.
 
-    g^L = dC/da^L is `cost.gradient(a[L], y)`; BP1 needs no copy of it. `ones` is the column (m, 1)
-    of ones that sums over the examples in BP3.
+    g^L = dC/da^L is `cost.gradient(a[L], y)`; BP1 needs no copy of it. `ones`, a column (m, 1), is
+    no signal: it sums over the examples in BP3.
     """
 
     g: list[np.ndarray | None]
@@ -174,11 +179,13 @@ class Network:
     """
 
     def __init__(self, sizes: Sequence[int], activations="sigmoid", cost="quadratic"):
+        if not isinstance(sizes, (Sequence, np.ndarray)):
+            raise TypeError(f"sizes must list the widths of all layers, [2, 3, 1], got {sizes!r}")
         self.sizes = tuple(whole_number(f"n_{l}", n, least=1) for l, n in enumerate(sizes))
         if len(self.sizes) < 2:
             raise ValueError(f"sizes is {list(sizes)}: give n_0 and at least one layer, [2, 1]")
         self.L = len(self.sizes) - 1
-        if isinstance(activations, (str, Activation)):
+        if not isinstance(activations, (list, tuple, np.ndarray)):
             activations = [activations] * self.L
         if len(activations) != self.L:
             raise ValueError(
@@ -189,10 +196,10 @@ class Network:
             s if isinstance(s, Activation) else activation_named(s) for s in activations
         ]
         self.cost = cost if isinstance(cost, Cost) else cost_named(cost)
-        if self.cost.partner and not isinstance(self.sigma[-1], (Sigmoid, Softmax)):
+        if self.cost.partner and type(self.sigma[-1]) is not self.cost.partner:
             raise ValueError(
-                f"{self.cost} needs outputs between 0 and 1, and the last layer is "
-                f"{self.sigma[-1]}: end in {self.cost.partner.name}"
+                f"{self.cost} goes with {self.cost.partner.name} as the last activation, and here "
+                f"that is {self.sigma[-1]}: a certain and wrong answer would cost infinitely much"
             )
 
     def initial(
@@ -310,6 +317,11 @@ class Network:
 
     def _check_backward(self, parameters, trace, y):
         self.check_parameters(parameters)
+        if not isinstance(trace, Trace):
+            raise TypeError(
+                f"the second argument must be the Trace that forward returned, got "
+                f"{type(trace).__name__}: network.backward(p, network.forward(p, x), y)"
+            )
         shapes = [a.shape for a in trace.a]
         expected = [(n, shapes[0][1]) for n in self.sizes]
         if shapes != expected:
@@ -333,6 +345,7 @@ class Network:
                 f"the parameters are those of sizes {list(parameters.sizes)}, "
                 f"and this network has sizes {list(self.sizes)}"
             )
+        numbers("the vector of parameters", parameters.vector)
 
     def __repr__(self) -> str:
         names = [s.name for s in self.sigma[1:]]
@@ -348,6 +361,6 @@ def real_dtype(dtype) -> np.dtype:
 
 
 def _choice(name, given, table):
-    if given not in table:
+    if not isinstance(given, str) or given not in table:
         raise ValueError(f"{name} is {given!r}: give one of {', '.join(table)}")
     return table[given]

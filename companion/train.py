@@ -21,6 +21,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,10 +106,12 @@ def train(
     batch       examples in a minibatch; what is left over at the end of an epoch makes a short
                 one, divided by its own size. At most N.
     eta         learning rate
-    rng         shuffles; same rng, data and parameters, same result, bit for bit on one machine
+    rng         shuffles; same rng, data, parameters and threads, same result, bit for bit on one
+                machine
     validation  the same, for the accuracy
     measure     False leaves cost and accuracy None and saves their forward passes
-    on_step     called after every step; it pays for the copies it gets
+    on_step     called after every step, under the thread limit and with NumPy's warnings off; it
+                pays for the copies it gets
     progress    True shows a bar (tqdm)
     threads     for the matrix products; by default see `threads_for`
 
@@ -133,8 +136,9 @@ def train(
     batch = whole_number("batch", batch, 1)
     if batch > len(x):
         raise ValueError(f"batch is {batch}, but there are only {len(x)} training examples")
-    if not (np.isrealobj(eta) and np.ndim(eta) == 0 and 0 < eta < np.inf):
+    if isinstance(eta, bool) or not isinstance(eta, Real) or not 0 < eta < np.inf:
         raise ValueError(f"eta must be a positive number, got {eta!r}")
+    eta = float(eta)
     rng = generator(rng)
     if on_step is not None and not callable(on_step):
         raise TypeError(f"on_step must be a function of one Step, got {on_step!r}")
@@ -289,6 +293,7 @@ def save(path, network: Network, record: Record) -> None:
         "measured": [record.cost, record.accuracy, record.seconds],
         "rng_state": record.rng_state,
     }
+    network.check_parameters(record.parameters)
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

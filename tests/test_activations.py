@@ -90,6 +90,10 @@ def test_extreme_inputs_pass_without_a_warning(sigma, dtype):
     np.testing.assert_array_equal(trace.a[1], a)
     assert a.dtype == slopes.dtype == dtype
     assert np.isfinite(a).all() and np.isfinite(slopes).all()
+    with mpmath.workdps(50):
+        if sigma.name in EXACT:
+            exact = [[float(EXACT[sigma.name](mpmath.mpf(float(v)))) for v in row] for row in z]
+            np.testing.assert_allclose(a, exact, rtol=1e-6, atol=np.finfo(dtype).tiny)
 
 
 @all_of
@@ -104,8 +108,18 @@ def test_out_is_written_and_returned(sigma):
 
 
 def test_the_slope_at_a_kink_is_that_of_the_left():
-    assert relu.derivative(0.0) == 0.0
-    assert activation_named("leaky_relu").derivative(0.0) == 0.01
+    leaky = activation_named("leaky_relu")
+    assert relu.derivative(0.0) == complex_step(relu, 0.0) == 0.0
+    assert leaky.derivative(0.0) == complex_step(leaky, 0.0) == 0.01
+
+
+def test_a_complex_step_survives_saturation():
+    assert complex_step(sigmoid, -800.0) == complex_step(sigmoid, 800.0) == 0.0
+
+
+@pytest.mark.parametrize("leak", [0.2, 1e-5, np.float32(0.01)])
+def test_a_leaky_relu_is_known_by_its_name(leak):
+    assert activation_named(LeakyReLU(leak).name).leak == leak
 
 
 def test_integers_are_numbers():
@@ -119,8 +133,9 @@ def test_integers_are_numbers():
         ("zero", TypeError, "z must hold numbers, got dtype <U4: 'zero'"),
         (list("ab" * 40), TypeError, "must hold numbers, got dtype <U1.*\\.\\.\\.; convert"),
         ([[1.0], [1.0, 2.0]], ValueError, "give rows of equal length"),
-        ([0.0, np.nan], ValueError, r"z\[1\] is nan, and z must be finite"),
+        ([0.0, np.nan], ValueError, r"z\[1\] is nan in float64, and z must be finite"),
         ([[0.0], [-np.inf]], ValueError, r"z\[1, 0\] is -inf"),
+        ([], ValueError, r"z has shape \(0,\): it is empty"),
     ],
 )
 def test_bad_input_is_quoted(wrong, error, says):
@@ -133,8 +148,11 @@ def test_what_an_activation_cannot_do_is_said():
         softmax.derivative([0.0, 1.0])
     with pytest.raises(ValueError, match=r"shape \(2, 1\), expected \(n,\)"):
         sigmoid.jacobian([[0.0], [1.0]])
-    with pytest.raises(ValueError, match="leak must lie between 0 and 1, got 1.5"):
-        LeakyReLU(1.5)
+    for leak in (0, 1, 1.5, "a"):
+        with pytest.raises(
+            ValueError, match=f"leak must be a number between 0 and 1, got {leak!r}"
+        ):
+            LeakyReLU(leak)
     for unknown in ("swish", "leaky_relu(x)", 3):
         with pytest.raises(ValueError, match="give one of identity, sigmoid, tanh"):
             activation_named(unknown)

@@ -79,6 +79,23 @@ def test_a_gradient_that_is_no_number_is_wrong(bad):
         check_gradient(wave, X, wrong)
 
 
+def test_only_the_rounding_of_f_is_forgiven():
+    def large(x):  # values near 1e6 are rounded to 1e-10, differences to 1e-10 / 6e-6
+        return 1e6 + (x**2).sum()
+
+    check_gradient(large, np.ones(2), np.array([2.0, 2.0]))
+    with pytest.raises(GradientError):
+        check_gradient(large, np.ones(2), np.array([2.0, 2.0 + 1e-3]))
+    with pytest.raises(GradientError):
+        check_gradient(lambda x: large(x) - 1e6, np.ones(2), np.array([2.0, 2.0 + 1e-5]))
+    with pytest.raises(ValueError, match="f is not finite at point"):
+        check_gradient(lambda x: np.inf if (x == 1).all() else 0.0, np.ones(2), np.zeros(2))
+
+
+def test_the_step_grows_with_the_point():
+    assert relative_error(central_difference(np.square, 1e6), 2e6) < 1e-9
+
+
 def test_zero_is_held_to_zero():
     def constant(x):
         return x[0] * 0 + 3.0
@@ -106,6 +123,8 @@ def test_relative_error():
     assert relative_error([1.0, 2.0], [1.0, 1.0]) == 0.5
     assert relative_error(np.nan, 1.0) == relative_error(np.inf, 1.0) == np.inf
     assert relative_error([], []) == 0.0
+    assert relative_error(np.uint8(1), np.uint8(2)) == 0.5
+    assert relative_error(np.int8(100), np.int8(-100)) == 2.0
     with pytest.raises(ValueError, match=r"got has shape \(3, 1\) and expected \(3,\)"):
         relative_error(np.ones((3, 1)), np.ones(3))
 
@@ -116,6 +135,7 @@ def test_the_adjoint_test_sees_a_lost_transpose_where_shapes_fit():
     assert adjoint_gap(lambda u: J @ u, lambda v: J.T @ v, u, v) < 1e-15
     assert adjoint_gap(lambda u: J @ u, lambda v: J @ v, u, v) > 0.1
     assert adjoint_gap(lambda u: 0 * u, lambda v: 0 * v, u, v) == 0.0
+    assert adjoint_gap(lambda u: J @ u, lambda v: v * np.nan, u, v) == np.inf
 
 
 BAD = {
@@ -133,6 +153,8 @@ BAD = {
     "nothing": (lambda: check_gradient(wave, {}, {}), "nothing to check"),
     "empty": (lambda: check_gradient(lambda x: 0.0, X[:0], X[:0]), "nothing to check"),
     "pairs": (lambda: adjoint_gap(lambda u: u, lambda v: v, [1.0], [1.0, 2.0]), "agree in pairs"),
+    "pairs, turned": (lambda: adjoint_gap(lambda u: u, lambda v: X, [1.0], [2.0]), "in pairs"),
+    "zero": (lambda: adjoint_gap(lambda u: u, lambda v: v, [0.0], [2.0]), "draw them at random"),
 }  # fmt: skip
 
 

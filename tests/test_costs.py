@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 import pytest
 
-from companion.activations import ACTIVATIONS, sigmoid, softmax
+from companion.activations import ACTIVATIONS, Sigmoid, sigmoid, softmax
 from companion.check import check_gradient, relative_error
 from companion.costs import COSTS, cost_named, cross_entropy, quadratic, softmax_cross_entropy
 
@@ -19,11 +19,11 @@ DEFINITIONS = {  # C_x, one neuron at a time
     "cross_entropy": yes_or_no,
     "softmax_cross_entropy": lambda a, y: -y * log(a),
 }
-DEFINED = [  # every pair that Network accepts
+DEFINED = [  # outputs in [0, 1] where the cost needs them
     (cost, sigma)
     for cost in COSTS.values()
     for sigma in ACTIVATIONS.values()
-    if not cost.partner or sigma in (sigmoid, softmax)
+    if not cost.partner or sigma in (sigmoid, softmax)  # the long way, too
 ]
 PARTNERS = [(cross_entropy, sigmoid), (softmax_cross_entropy, softmax)]
 every_cost = pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)
@@ -128,8 +128,34 @@ def test_shapes_that_numpy_would_stretch_are_refused(cost):
 def test_outputs_and_targets_outside_0_and_1_are_quoted(cost, _):
     with pytest.raises(ValueError, match=r"a\[0, 0\] is -0.3: .* needs outputs between 0 and 1"):
         cost.value([[-0.3], [0.5]], [[0.0], [1.0]])
-    with pytest.raises(ValueError, match=r"y\[1, 0\] is 7: .* needs targets between 0 and 1"):
-        cost.value([[0.3], [0.5]], [[0.0], [7.0]])
+    with pytest.raises(ValueError, match=r"a\[1, 0\] is 1.5: .* needs outputs between 0 and 1"):
+        cost.gradient([[0.3], [1.5]], [[0.0], [1.0]])
+    for bad in (7, -1):
+        with pytest.raises(ValueError, match=rf"y\[1, 0\] is {bad}: .* targets between 0 and 1"):
+            cost.value([[0.3], [0.5]], [[0.0], [bad]])
+
+
+def test_shares_may_be_rounded_but_not_wrong():
+    shares = np.full((1000, 2), 0.001, np.float32)
+    assert softmax_cross_entropy.value(shares, shares) > 0
+    with pytest.raises(ValueError, match=r"y\[:, 1\] adds up to 1.001"):
+        softmax_cross_entropy.value(shares, shares + [[0, 1e-6]])
+
+
+def test_the_collapse_is_for_the_partner_alone():
+    class Steeper(Sigmoid):
+        """A subclass is another function."""
+
+        def value(self, z, out=None):
+            return super().value(2 * z, out)
+
+        def slope(self, z, a, out=None):
+            return 2 * super().slope(z, a)
+
+    z, y = batch()
+    steeper = Steeper()
+    delta = cross_entropy.output_error(steeper, z, steeper(z), y)
+    check_gradient(lambda z: cross_entropy.value(steeper(z), y), z, delta, method="complex step")
 
 
 def test_costs_by_name():

@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 
 from companion.draw import DARK, STYLE, confusion, learning_curves, pictures, svg, use_book_style
 
-RUNS = {"training": [[0.5, 0.7, 0.8], [0.4, 0.8, 0.9]], "validation": [[0.5, 0.6, 0.7]]}
+RUNS = {
+    "training": [[0.5, 0.7, 0.8], [0.4, 0.8, 0.9], [0.41, 0.71, 0.9]],
+    "validation": [[0.5, 0.6, 0.7]],
+}
 FIGURES = {
     "curves": lambda: learning_curves(RUNS, ylabel="accuracy", reference={"goal": 0.6}),
     "pictures": lambda: pictures(np.arange(12).reshape(2, 6), (2, 3), titles=["a", "b"]),
@@ -80,7 +83,7 @@ def test_colours_stand_out_from_both_pages():
 def test_curves_show_median_and_band():
     axes = learning_curves(RUNS, ylabel="accuracy").axes[0]
     line, lone = axes.lines
-    np.testing.assert_allclose(line.get_xydata(), [[1, 0.45], [2, 0.75], [3, 0.85]])
+    np.testing.assert_allclose(line.get_xydata(), [[1, 0.41], [2, 0.71], [3, 0.9]])
     np.testing.assert_allclose(lone.get_ydata(), [0.5, 0.6, 0.7])
     corners = axes.collections[0].get_paths()[0].vertices
     for point in [(1, 0.4), (1, 0.5), (3, 0.8), (3, 0.9)]:
@@ -90,6 +93,12 @@ def test_curves_show_median_and_band():
     assert svg(learning_curves({"a": [[1, 2]]}, ylabel="")) != svg(
         learning_curves({"a": [[1, 2.1]]}, ylabel="")
     )
+
+
+def test_a_reference_stands_at_its_height():
+    axes = learning_curves(RUNS, ylabel="", reference={"goal": 0.6}).axes[0]
+    assert list(axes.lines[-1].get_ydata()) == [0.6, 0.6]
+    assert [(t.get_text(), t.xy[1]) for t in axes.texts] == [("goal", 0.6)]
 
 
 def area(patch):
@@ -107,6 +116,14 @@ def test_a_picture_has_the_ink_of_its_row():
     assert not pictures(np.zeros((1, 4)), (2, 2)).axes[0].patches
 
 
+def test_pictures_keep_their_order_and_share_one_scale():
+    figure = pictures([[1, 0], [0, 0.5]], (1, 2), titles=["a", "b"])
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b"]
+    first, second = (axes.patches[0] for axes in figure.axes)
+    assert (first.get_alpha(), second.get_alpha()) == (1.0, 0.5)
+    assert second.get_path().vertices[:, 0].min() == 1.0
+
+
 def test_negative_weights_are_told_apart_without_colour():
     axes = pictures([[1.0, -1.0, 0.1, -0.1]], (2, 2), signed=True).axes[0]
     assert len({p.get_facecolor()[:3] for p in axes.patches}) == 2
@@ -117,6 +134,9 @@ def test_a_confusion_matrix_writes_every_count_but_zero():
     axes = confusion([[5, 1], [0, 7]]).axes[0]
     written = {t.get_position(): t.get_text() for t in axes.texts}
     assert written == {(0.5, 0.5): "5", (1.5, 0.5): "1", (1.5, 1.5): "7"}
+    miss = axes.patches[-1].get_path().vertices.min(axis=0)
+    np.testing.assert_array_equal(miss, [1, 0])  # called 1, truly 0: column 1, row 0
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("called", "true class")
 
 
 BAD = {

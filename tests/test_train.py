@@ -1,9 +1,9 @@
 """The trainer against a loop written out, against itself resumed, and against bad input."""
 
-import io
 import json
 import os
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,8 +11,9 @@ import pytest
 import companion.train
 from companion.activations import Sigmoid
 from companion.check import relative_error
+from companion.costs import Quadratic
 from companion.network import Network, Parameters
-from companion.train import CORES, Step, classes, evaluate, load, save, threads_for, train
+from companion.train import Step, classes, evaluate, load, save, threads_for, train
 
 SIZES = [5, 7, 3]
 
@@ -64,11 +65,15 @@ def test_equals_plain_descent(batch):
 
 def test_the_short_last_batch_is_divided_by_its_own_size():
     net, start, (x, y) = problem(n=10)
-    trained = run(net, start, (x, y), epochs=1, batch=10)[-1].parameters
-    as_if_full = start - 10 / 16 * (start - trained)  # ten examples in a batch of 16
-    gradient = net.backward(start, net.forward(start, x.T), y.T)
-    assert relative_error((start - trained).vector, 0.5 * gradient.vector) < 1e-12
-    assert relative_error((start - as_if_full).vector, 0.5 * gradient.vector) > 0.3
+    steps: list[Step] = []
+    run(net, start, (x, y), epochs=1, batch=8, on_step=steps.append)
+    full, short = steps
+    assert (len(full.rows), len(short.rows)) == (8, 2)
+    moved = full.parameters - short.parameters
+    trace = net.forward(full.parameters, x[short.rows].T)
+    right = 0.5 * net.backward(full.parameters, trace, y[short.rows].T)
+    assert relative_error(moved.vector, right.vector) < 1e-12
+    assert relative_error(moved.vector, (2 / 8 * right).vector) > 0.7  # divided by the full size
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -147,6 +152,15 @@ def test_a_bar_on_request_only(capfd):
     assert "epoch 2" in shown.err and "step/s" in shown.err and shown.out == ""
 
 
+def test_evaluate_refuses_what_does_not_fit():
+    net, start, (x, y) = problem()
+    other = Network([5, 3]).initial(rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"those of sizes \[5, 3\]"):
+        evaluate(net, other, (x, y))
+    with pytest.raises(ValueError, match=r"data x has shape \(5, 23\)"):
+        evaluate(net, start, (x.T, y))
+
+
 def test_evaluate_in_chunks_is_the_whole():
     net, start, (x, y) = problem(n=2500)
     found = evaluate(net, start, (x, y))
@@ -173,31 +187,42 @@ def test_classes():
 
 
 def test_threads_are_few_for_small_products_and_as_told_for_any(monkeypatch):
+    monkeypatch.setattr(companion.train, "CORES", 8)
     assert threads_for(Network([784, 100, 10]), 32) == 1
-    assert threads_for(Network([784, 512, 512, 10]), 128) == CORES
+    assert threads_for(Network([784, 512, 512, 10]), 128) == 8
     net, start, data = problem()
-    asked = []
-    monkeypatch.setattr(
-        companion.train.BLAS, "limit", lambda limits: asked.append(limits) or io.StringIO()
-    )
-    run(net, start, data, epochs=1)
-    run(net, start, data, epochs=1, threads=2)
-    assert asked == [1, 2]
+    events = []
 
+    @contextmanager
+    def limit(limits):
+        events.append(limits)
+        yield
+        events.append("end")
 
-def test_the_thread_limit_ends_with_the_epoch():
-    net, start, data = problem()
-    before = [pool.num_threads for pool in companion.train.BLAS.lib_controllers]
-    seen = []
-
-    def look(_):
-        seen.append([pool.num_threads for pool in companion.train.BLAS.lib_controllers])
-
-    records = train(net, start, data, epochs=2, batch=23, eta=0.5, rng=np.random.default_rng(1),
-                    on_step=look)  # fmt: skip
+    monkeypatch.setattr(companion.train.BLAS, "limit", limit)
+    options = {"batch": 23, "eta": 0.5, "on_step": lambda _: events.append("step")}
+    records = train(net, start, data, epochs=2, rng=np.random.default_rng(1), **options)
     next(records)
-    assert seen == [[1] * len(before)]
-    assert [pool.num_threads for pool in companion.train.BLAS.lib_controllers] == before
+    assert events == [1, "step", "end"]  # nothing is limited while the caller has the record
+    run(net, start, data, epochs=1, threads=5, **options)
+    assert events[3:] == [5, "step", "end"]
+
+
+def test_numpy_gets_its_threads_back():
+    pools = companion.train.BLAS.lib_controllers
+    before = [pool.num_threads for pool in pools]
+    net, start, data = problem()
+    run(net, start, data, epochs=1, threads=1 + max(before, default=1))
+    assert [pool.num_threads for pool in pools] == before
+
+
+def test_data_take_the_precision_of_the_parameters():
+    net, start, (x, y) = problem(dtype=np.float32)
+    wide, narrow = (run(net, start, (x.astype(t), y.astype(int)))[-1] for t in ("f8", "f4"))
+    assert wide.parameters.vector.tobytes() == narrow.parameters.vector.tobytes()
+    seen = []
+    run(net, start, (x, y), epochs=1, eta=np.float64(0.5), on_step=seen.append)
+    assert seen[0].gradient.vector.dtype == np.float32
 
 
 def test_steps_that_are_too_long_are_said_to_be():
@@ -301,6 +326,13 @@ def test_a_save_that_fails_leaves_the_old_file(saved, monkeypatch):
     assert os.listdir(saved.parent) == ["run.npz"]
 
 
+def test_a_record_of_another_network_is_not_saved(tmp_path):
+    net, start, data = problem()
+    with pytest.raises(ValueError, match=r"those of sizes \[5, 7, 3\]"):
+        save(tmp_path / "run.npz", Network([5, 3]), run(net, start, data, epochs=1)[0])
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_load_could_not_name_is_not_saved(tmp_path):
     class Swish(Sigmoid):
         name = "swish"
@@ -314,6 +346,14 @@ def test_what_load_could_not_name_is_not_saved(tmp_path):
         record = run(net, net.initial(rng=np.random.default_rng(0)), data, epochs=1)[0]
         with pytest.raises(ValueError, match="cannot be saved"):
             save(tmp_path / "run.npz", net, record)
+
+    class Halved(Quadratic):
+        """Another cost under a known name."""
+
+    net = Network(SIZES, "sigmoid", Halved())
+    record = run(net, net.initial(rng=np.random.default_rng(0)), data, epochs=1)[0]
+    with pytest.raises(ValueError, match="quadratic cannot be saved"):
+        save(tmp_path / "run.npz", net, record)
     assert os.listdir(tmp_path) == []
 
 
@@ -326,7 +366,6 @@ BAD = {
     "labels for one-hot": ({"data": (X, Y.argmax(1))}, r"training y has shape \(23,\)"),
     "counts": ({"data": (X, Y[:7])}, "23 examples x and 7 targets y"),
     "no examples": ({"data": (X[:0], Y[:0])}, "at least one example"),
-    "nan": ({"data": (X * np.nan, Y)}, r"training x\[0, 0\] is nan"),
     "not shares": ({"data": (X, 2 * Y)}, "softmax_cross_entropy needs targets between 0 and 1"),
     "validation": ({"validation": (X[:, :1], Y)}, "validation x has shape"),
     "batch 0": ({"batch": 0}, "batch must be at least 1, got 0"),
@@ -335,6 +374,10 @@ BAD = {
     "eta 0": ({"eta": 0}, "eta must be a positive number, got 0"),
     "eta nan": ({"eta": np.nan}, "eta must be a positive number, got nan"),
     "eta array": ({"eta": X}, "eta must be a positive number"),
+    "eta text": ({"eta": "0.5"}, "eta must be a positive number, got '0.5'"),
+    "eta true": ({"eta": True}, "eta must be a positive number, got True"),
+    "nan": ({"start": START * np.nan}, r"the vector of parameters\[0\] is nan"),
+    "data nan": ({"data": (X * np.nan, Y)}, r"training x\[0, 0\] is nan"),
     "threads": ({"threads": -1}, "threads must be at least 1, got -1"),
     "no threads": ({"threads": 0}, "threads must be at least 1, got 0"),
     "complex": ({"start": Parameters(SIZES, START.vector.astype(complex))}, "got complex128"),
@@ -357,6 +400,7 @@ WRONG_TYPES = {
     "yes": ({"epochs": True}, "epochs must be a whole number, got True"),
     "on_step": ({"on_step": "print"}, "on_step must be a function of one Step, got 'print'"),
     "data": ({"data": 3}, r"training must be a pair \(x, y\) of arrays .*, got 3"),
+    "complex data": ({"data": (X + 1j, Y)}, "training x is complex"),
     "three": ({"data": (X, Y, Y)}, r"training must be a pair \(x, y\)"),
     "text": ({"data": ("ab", "cd")}, "training x must hold numbers"),
 }
