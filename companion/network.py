@@ -32,6 +32,15 @@ from companion.costs import Cost, cost_named
 DTYPES = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
 
 
+class Views(tuple):
+    """Arrays that share one vector: v[l] = array writes into the vector, and so does v[l] += .."""
+
+    def __setitem__(self, l: int, value) -> None:
+        value = np.asarray(value)
+        same_shape(f"what is assigned to place {l}", value, "the array there", self[l])
+        self[l][...] = value
+
+
 class Parameters:
     """W^1..W^L and b^1..b^L. They are views of one `vector`, so that a step is one subtraction.
 
@@ -60,7 +69,7 @@ class Parameters:
         places = zip(pairwise(ends), shapes, strict=True)
         views = [vector[start:end].reshape(shape) for (start, end), shape in places]
         L = len(self.sizes) - 1
-        self.W, self.b = (None, *views[:L]), (None, *views[L:])  # tuples: W[l][...] = .., or +=
+        self.W, self.b = Views([None, *views[:L]]), Views([None, *views[L:]])
 
     @classmethod
     def of(cls, W: Sequence, b: Sequence) -> Parameters:

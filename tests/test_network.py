@@ -224,8 +224,12 @@ def test_the_parts_never_come_apart_from_the_vector():
         q.b[1][...] = 7
         assert (q.vector == 7).sum() == 4
     np.testing.assert_array_equal(p.vector, before)
-    with pytest.raises(TypeError):
-        p.W[1] = np.zeros((4, 3))
+    p.W[1] = np.arange(12.0).reshape(4, 3)
+    p.b[2] -= 5
+    np.testing.assert_array_equal(p.vector[:12], np.arange(12))
+    np.testing.assert_array_equal(p.vector[-2:], before[-2:] - 5)
+    with pytest.raises(ValueError, match=r"shape \(3,\) but the array there has shape \(4, 3\)"):
+        p.W[1] = np.zeros(3)
 
 
 def test_precision_is_kept():
