@@ -1,0 +1,67 @@
+"""How the notebooks of book/ are tested: what nbval compares, and which notebooks may be skipped.
+
+A notebook that needs MNIST says so in its metadata, `"companion": {"needs": ["mnist"]}`.
+"""
+
+import copy
+import functools
+
+import nbval.plugin
+import pytest
+
+from tools.drawing import Drawing
+
+SVG = "image/svg+xml"
+
+# A line of companion counts as covered when a test ran it, not when a notebook did;
+# and notebooks run at full speed.
+nbval.plugin.setup_coverage = nbval.plugin.teardown_coverage = lambda *_: None
+
+
+def pytest_collectstart(collector):
+    """nbval passes over pictures made of pixels: compare them too."""
+    if isinstance(collector, nbval.plugin.IPyNbFile):
+        collector.skip_compare = tuple(k for k in collector.skip_compare if "image/" not in k)
+
+
+def pytest_itemcollected(item):
+    """Compare figures as drawings."""
+    if isinstance(item, nbval.plugin.IPyNbCell):
+        compare = item.compare_outputs
+        item.compare_outputs = lambda new, stored, skip_compare=None: compare(
+            _with_drawings(new), _with_drawings(stored), skip_compare
+        )
+
+
+def _with_drawings(outputs):
+    outputs = copy.deepcopy(outputs)
+    for output in outputs:
+        if SVG in output.get("data", {}):
+            output["data"][SVG] = Drawing(output["data"][SVG])
+    return outputs
+
+
+def pytest_assertrepr_compare(op, left, right):
+    """A figure that changed is described in a line, not printed."""
+    if isinstance(left, Drawing) and isinstance(right, Drawing):
+        return ["the figure changed:", *left.differences(right)]
+    return None
+
+
+def pytest_runtest_setup(item):
+    """Skip a notebook whose data are neither here nor to be had."""
+    if isinstance(item, nbval.plugin.IPyNbCell):
+        needs = item.parent.nb.metadata.get("companion", {}).get("needs", [])
+        if "mnist" in needs and (reason := _why_no_mnist()):
+            pytest.skip(f"needs MNIST: {reason}")
+
+
+@functools.cache
+def _why_no_mnist():
+    from companion.data import DataError, mnist_files
+
+    try:
+        mnist_files()
+    except DataError as error:
+        return str(error)
+    return ""

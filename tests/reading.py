@@ -1,0 +1,135 @@
+"""Reads a page of the built book as a person with a browser would, and says what is wrong with it.
+
+The page is opened with the network cut, folded parts are unfolded, and it is looked at in light
+and dark, on a wide screen and on a telephone.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import axe_playwright_python
+from playwright.sync_api import Browser, Page
+
+VIEWS = [(1280, "light"), (1280, "dark"), (390, "dark"), (390, "light")]  # width, theme
+DEBOUNCE = 400  # milliseconds after which the theme has adapted to another width
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+# Math is typeset when MathJax's promise resolves; what is folded is to be read as well.
+SETTLE = """async () => {
+  await window.MathJax?.startup?.promise;
+  document.head.append(Object.assign(document.createElement("style"),
+    {textContent: "* { transition: none !important; animation: none !important; }"}));
+  document.querySelectorAll("details").forEach((e) => { e.open = true; });
+  document.querySelectorAll("button.toggle-button-hidden").forEach((e) => e.click());
+}"""
+
+# Each line that comes back is a fault.
+TEX = r"""() => {
+  const bad = (root) => root.querySelector("mjx-merror") || [...root.querySelectorAll("mjx-mtext")]
+    .some((e) => getComputedStyle(e).color === "rgb(255, 0, 0)");   // an unknown macro
+  const faults = [...window.MathJax?.startup?.document?.math ?? []]
+    .filter((formula) => bad(formula.typesetRoot))
+    .map((formula) => `bad TeX: ${formula.math.trim()}`);
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const parent = walk.currentNode.parentElement;
+    if (parent.closest("script, style, pre, code, mjx-container")) continue;
+    const raw = walk.currentNode.data.match(/\$[^$]+\$|\\[([]|\\begin\{/);
+    if (raw) faults.push(`raw TeX: ${raw.input.trim().slice(0, 60)}`);
+  }
+  return faults;
+}"""
+
+ALT = r"""() => [...document.querySelectorAll("article img, article svg")]
+  .filter((e) => !e.closest("button, a, [aria-hidden=true]"))
+  .filter((e) => {
+    const alt = e.getAttribute("alt") ?? e.getAttribute("aria-label")
+      ?? e.querySelector("title")?.textContent ?? "";
+    return !alt.trim() || /\.(svg|png|jpe?g)$/.test(alt);   // a file's name says nothing
+  })
+  .map((e) => `no alt text: ${(e.getAttribute("src") ?? e.outerHTML).slice(-60)}`)"""
+
+LAYOUT = """() => {
+  const root = document.documentElement, edge = root.clientWidth, faults = [];
+  if (root.scrollWidth > edge) {
+    const scrolls = (e) => e.matches("article") ? false
+      : getComputedStyle(e).overflowX !== "visible" || scrolls(e.parentElement);
+    const wide = [...document.querySelectorAll("article *")]
+      .find((e) => e.getBoundingClientRect().right > edge && !scrolls(e));
+    faults.push(`scrolls sideways, ${root.scrollWidth} pixels: ${wide?.outerHTML.slice(0, 80)}`);
+  }
+  return faults;
+}"""
+
+# The sources of companion are left out: thousands of words, coloured like the code of chapters.
+ACCESSIBILITY = """async () => {
+  const found = await axe.run(
+    {exclude: [".viewcode-block"]}, {resultTypes: ["violations"], preload: false});
+  return found.violations.flatMap((v) => v.nodes.map(
+    (n) => `axe ${v.id}: ${n.target.join(" ")} ${n.html.slice(0, 120)}`));
+}"""
+
+
+def faults(browser: Browser, address: str, views=VIEWS) -> list[str]:
+    """What is wrong with the page at `address`, file:// or http://; nothing when it reads well."""
+    found: list[str] = []
+    with browser.new_context(service_workers="block") as context:
+        page = context.new_page()
+        _listen(page, address, found)
+        page.goto(address)
+        page.evaluate(SETTLE)
+        found += page.evaluate(TEX)
+        found += page.evaluate(ALT)
+        if address.startswith("file:"):
+            found += _broken_links(page)
+        if views:
+            page.evaluate(AXE)
+        for width, theme in views:
+            if page.viewport_size["width"] != width:
+                page.set_viewport_size({"width": width, "height": 900})
+                page.wait_for_timeout(DEBOUNCE)
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
+            seen = page.evaluate(LAYOUT) + page.evaluate(ACCESSIBILITY)
+            found += [f"{width} pixels, {theme}: {fault}" for fault in seen]
+    return found
+
+
+def _listen(page: Page, address: str, found: list[str]) -> None:
+    """Report errors and requests, and answer only those that stay at home."""
+    home = urlsplit(address)[:2]
+
+    def at_home(url):
+        return urlsplit(url)[:2] == home or url.startswith(("data:", "blob:"))
+
+    def cut(route):
+        found.append(f"asks another host: {route.request.url}")
+        route.abort()
+
+    page.route(lambda url: not at_home(url), cut)
+    page.on("requestfailed", lambda r: at_home(r.url) and found.append(f"cannot load {r.url}"))
+    page.on("response", lambda r: r.status >= 400 and found.append(f"{r.status} for {r.url}"))
+    page.on("pageerror", lambda error: found.append(f"error in a script: {error}"))
+    page.on("console", lambda m: m.type == "error" and found.append(f"console: {m.text}"))
+
+
+def _broken_links(page: Page) -> list[str]:
+    """Links to a page or a place in a page that is not there; other hosts are not asked."""
+    broken = []
+    for link in sorted(set(page.evaluate("[...document.links].map((a) => a.href)"))):
+        url = urlsplit(link)
+        if url.scheme != "file":
+            continue
+        target = Path(unquote(url.path))
+        if not target.is_file():
+            broken.append(f"broken link: {link}")
+        elif url.fragment and unquote(url.fragment) not in _places(target, target.stat().st_mtime):
+            broken.append(f"broken link, no such place in the page: {link}")
+    return broken
+
+
+@cache
+def _places(path: Path, _changed: float) -> set[str]:
+    return set(re.findall(r'\bid="([^"]+)"', path.read_text(encoding="utf-8")))

@@ -1,0 +1,229 @@
+"""The notebooks: what nbval compares, shown at work, and the guards of what it lets pass."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from hygiene import problems
+from nbformat import v4
+
+from tools.drawing import Drawing
+from tools.execute import as_text
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+SVG = '<svg><path d="M 0 0 L {x} 5.25" style="stroke: {colour}"/><text x="3">{label}</text></svg>'
+
+
+def cell(source, *outputs, **metadata):
+    return v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
+
+
+def notebook(*cells, **metadata):
+    """The cells as a notebook that looks as if it had been run."""
+    nb = v4.new_notebook(cells=list(cells), metadata=metadata)
+    for number, part in enumerate(nb.cells):
+        part.id = f"cell-{number}"
+    for count, part in enumerate((c for c in nb.cells if c.cell_type == "code"), 1):
+        part.execution_count = count
+    return nb
+
+
+def printed(text, name="stdout"):
+    return v4.new_output("stream", name=name, text=text)
+
+
+def shown(**data):
+    return v4.new_output("display_data", data=data)
+
+
+def figure(x="10.5", colour="blue", label="h"):
+    return shown(**{"image/svg+xml": SVG.format(x=x, colour=colour, label=label)})
+
+
+def png(data):
+    return shown(**{"image/png": data})
+
+
+# The guards of what nbval lets pass.
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_of_the_book_has_no_problems(path):
+    found = problems(path.read_text(encoding="utf-8"), path.name)
+    assert not found, "\n".join(found)
+
+
+def good():
+    """A notebook without problems: cells 0 and 3 are words, 1 prints, 2 is a figure."""
+    ask = "```{exercise}\n:label: ex-a\n\nWhy?\n```\n\n"
+    answer = "```{solution} ex-a\n:class: dropdown\n\nSo.\n```"
+    alt = {"image": {"alt": "A straight line that rises from 0 to 5."}}
+    return notebook(
+        v4.new_markdown_cell("# 3. Sweep forward"),
+        cell("print(1)", printed("1\n")),
+        cell("draw()", figure(), mystnb=alt),
+        v4.new_markdown_cell(ask + answer),
+    )
+
+
+def in_words(nb, old, new):
+    nb.cells[3].source = nb.cells[3].source.replace(old, new)
+
+
+def measured(nb, source):
+    nb.cells[1].source = source
+    nb.cells[1].metadata["tags"] = ["measurement", "nbval-ignore-output"]
+
+
+FAILED = v4.new_output("error", ename="E", evalue="no", traceback=["E: no"])
+PLANTED = {  # name: (what is done to the good notebook, what the judge must say)
+    "nothing": (lambda nb: None, None),
+    "never run": (lambda nb: nb.cells[1].update(execution_count=None, outputs=[]), "run once"),
+    "run out of order": (lambda nb: nb.cells[1].update(execution_count=2), "run once"),
+    "run twice": (lambda nb: nb.cells[2].update(execution_count=3), "run once"),
+    "an error": (lambda nb: nb.cells[1].update(outputs=[FAILED]), "raises-exception"),
+    "no error where one is due": (
+        lambda nb: nb.cells[1].metadata.update(tags=["raises-exception"]),
+        "the tag an error",
+    ),
+    "a warning": (lambda nb: nb.cells[1].outputs.append(printed("beware", "stderr")), "stderr"),
+    "pixels": (lambda nb: nb.cells[1].update(outputs=[png("iVBOR")]), "type image/png"),
+    "a widget": (
+        lambda nb: nb.cells[1].update(
+            outputs=[shown(**{"application/vnd.jupyter.widget-view+json": {"model_id": "a"}})]
+        ),
+        "widget-view+json",
+    ),
+    "an address": (
+        lambda nb: nb.cells[1].update(outputs=[printed("<function f at 0x7f12ab34cd56>")]),
+        "address in memory",
+    ),
+    "a path": (lambda nb: nb.cells[1].update(outputs=[printed("in /" + "home/ada/x")]), "path of"),
+    "a skipped cell": (
+        lambda nb: nb.cells[1].metadata.update(tags=["nbval-skip"]),
+        "only a measurement is exempt",
+    ),
+    "an ignored output": (
+        lambda nb: nb.cells[1].metadata.update(tags=["nbval-ignore-output"]),
+        "only a measurement is exempt",
+    ),
+    "an output ignored by a comment": (
+        lambda nb: nb.cells[1].update(source="# NBVAL_IGNORE_OUTPUT\nprint(1)"),
+        "only a measurement is exempt",
+    ),
+    "a measurement": (lambda nb: measured(nb, "assert slow > 2 * fast"), None),
+    "a measurement without a claim": (lambda nb: measured(nb, "assert slow"), "assert the order"),
+    "no alt text": (lambda nb: nb.cells[2].metadata.clear(), "needs alt text"),
+    "alt text that says nothing": (
+        lambda nb: nb.cells[2].metadata.mystnb.image.update(alt="figure"),
+        "needs alt text",
+    ),
+    "two figures": (lambda nb: nb.cells[2].outputs.append(figure()), "one figure for a cell"),
+    "an open solution": (lambda nb: in_words(nb, ":class: dropdown\n", ""), "not folded"),
+    "no solution": (lambda nb: in_words(nb, "{solution}", "{note}"), "ex-a has no solution"),
+    "no exercise": (lambda nb: in_words(nb, "{exercise}", "{note}"), "no exercise here"),
+    "another number": (lambda nb: nb.cells[0].update(source="# 4. Sweep"), "title"),
+    "no title": (lambda nb: nb.cells.pop(0), "title"),
+    "an editor's traces": (lambda nb: nb.cells[1].metadata.update(scrolled=True), "not written"),
+}
+
+
+@pytest.mark.parametrize("plant, verdict", PLANTED.values(), ids=PLANTED)
+def test_a_bad_notebook_is_refused(plant, verdict):
+    nb = good()
+    plant(nb)
+    # An editor's traces are written as they are; everything else as the tool would write it.
+    text = nbformat.writes(nb) + "\n" if verdict == "not written" else as_text(nb)
+    found = problems(text, "03_sweep.ipynb")
+    if verdict is None:
+        assert found == []
+    else:
+        assert any(verdict in problem for problem in found), found
+
+
+# What nbval compares.
+
+SHOW = "display({{{!r}: {!r}}}, raw=True)"
+
+
+def draws(**new):
+    """A cell with a stored figure, and code that now draws it as `new` says."""
+    now = SVG.format(**{"x": "10.5", "colour": "blue", "label": "h"} | new)
+    return notebook(cell(SHOW.format("image/svg+xml", now), figure()))
+
+
+COMPARED = {  # name: (a notebook with stored outputs, how nbval must judge it)
+    "same": (notebook(cell("print(1)", printed("1\n"))), "passed"),
+    "another-number": (notebook(cell("print(2)", printed("1\n"))), "failed"),
+    "same-figure": (draws(), "passed"),
+    "curve-moved-a-little": (draws(x="10.8"), "passed"),
+    "curve-moved": (draws(x="14.5"), "failed"),
+    "another-colour": (draws(colour="green"), "failed"),
+    "another-label": (draws(label="t"), "failed"),
+    "another-picture": (notebook(cell(SHOW.format("image/png", "aGEK"), png("aG8K"))), "failed"),
+    "no-seed": (
+        notebook(cell("import random; print(random.random())", printed("0.37444887175646646\n"))),
+        "failed",
+    ),
+    "needs-mnist": (notebook(cell("1 / 0"), companion={"needs": ["mnist"]}), "skipped"),
+    "measured": (
+        notebook(cell("print(3)", printed("2\n"), tags=["nbval-ignore-output"])),
+        "passed",
+    ),
+    "measured-otherwise": (
+        notebook(cell("assert 1 > 2", tags=["measurement", "nbval-ignore-output"])),
+        "failed",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """What a real run of nbval with our conftest says about the notebooks in COMPARED."""
+    folder = tmp_path_factory.mktemp("compared")
+    for name, (nb, _) in COMPARED.items():
+        (folder / f"{name}.ipynb").write_text(nbformat.writes(nb), encoding="utf-8")
+    options = "-p conftest -p no:cacheprovider --nbval --nbval-current-env -rA --color=no"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options.split(), "--rootdir", folder, folder],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COMPANION_DATA": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    return run.stdout
+
+
+@pytest.mark.parametrize("name, verdict", [(n, v) for n, (_, v) in COMPARED.items()], ids=COMPARED)
+def test_nbval_judges(report, name, verdict):
+    lines = re.findall(rf"^(PASSED|FAILED).*\b{name}\.ipynb.*", report, re.M)
+    assert lines == ([] if verdict == "skipped" else [verdict.upper()]), report
+
+
+def test_a_notebook_without_its_data_is_skipped_and_says_how_to_get_them(report):
+    assert re.search(r"^SKIPPED \[1\].*needs MNIST.*COMPANION_DATA", report, re.M), report
+
+
+def test_a_changed_figure_is_described_in_a_line(report):
+    assert "1 coordinates moved by more than 0.5; furthest, 10.5 to 14.5" in report
+
+
+def test_names_that_are_hashes_may_change_but_not_what_they_name():
+    clip = '<clipPath id="p{0}"/><clipPath id="p{1}"/><g clip-path="url(#p{2})"/>'.format
+    one, two = "0123456789", "abcdef0123"
+    assert Drawing(clip(one, two, one)) == Drawing(clip(two, one, two))
+    assert Drawing(clip(one, two, one)) != Drawing(clip(one, two, two))
+
+
+def test_a_notebook_is_written_without_traces():
+    nb = notebook(cell("1", scrolled=True, tags=["hide-input"]), companion={"needs": ["mnist"]})
+    nb.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
+    written = json.loads(as_text(nb))
+    assert written["cells"][0]["metadata"] == {"tags": ["hide-input"]}
+    assert written["metadata"]["language_info"] == {"name": "python"}
+    assert written["metadata"]["companion"] == {"needs": ["mnist"]}

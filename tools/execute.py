@@ -1,0 +1,63 @@
+"""Run notebooks from top to bottom and store their outputs in them: `make execute`.
+
+    python tools/execute.py [NOTEBOOK ...]      all of book/ when none is named
+
+A notebook whose code raises is left as it was.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).parents[1]
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+KEPT = {"tags", "mystnb"}  # the metadata of a cell that mean something to the book
+
+
+def as_text(nb: nbformat.NotebookNode) -> str:
+    """The one way to write a notebook down: no trace of who ran it, where and with what."""
+    own = {"companion": nb.metadata["companion"]} if "companion" in nb.metadata else {}
+    nb = nbformat.from_dict({**nb, "metadata": KERNEL | own})
+    for cell in nb.cells:
+        cell.metadata = {key: cell.metadata[key] for key in sorted(KEPT & cell.metadata.keys())}
+    return nbformat.writes(nb) + "\n"
+
+
+def run(nb: nbformat.NotebookNode, folder: Path) -> None:
+    """Run `nb` in `folder`, with fresh outputs. Raises CellExecutionError."""
+    client = NotebookClient(
+        nb,
+        kernel_name="python3",
+        timeout=1200,  # seconds for one cell
+        record_timing=False,
+        coalesce_streams=True,  # one output per stream, however the kernel cut it
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log, not what cells print
+
+
+def main(paths: list[str]) -> int:
+    failed = 0
+    for path in [Path(p) for p in paths] or sorted((ROOT / "book").glob("*.ipynb")):
+        nb = nbformat.read(path, as_version=4)
+        try:
+            run(nb, path.parent)
+        except CellExecutionError as error:
+            failed += 1
+            print(f"{path}: FAILED, and left as it was\n{error}", file=sys.stderr)
+            continue
+        before, after = path.read_text(encoding="utf-8"), as_text(nb)
+        path.write_text(after, encoding="utf-8")
+        print(f"{path}: {'as before' if after == before else 'changed'}")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
