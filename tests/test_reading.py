@@ -1,6 +1,7 @@
 """The built book, opened in a browser as its readers open it: from disk, and from a server."""
 
 import http.server
+import os
 import shutil
 import subprocess
 import sys
@@ -22,11 +23,11 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def browser():
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no Chromium and no Chrome; install one, or say where it is: CHROMIUM=/a/path")
     with sync_playwright() as playwright:
-        names = ("chromium", "chromium-browser", "google-chrome")
-        path = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
-        if not Path(path).exists():
-            pytest.skip("no Chromium: apt-get install chromium, or playwright install chromium")
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
