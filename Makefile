@@ -18,11 +18,12 @@ endif
 endif
 PYTHON ?= python3
 
-.PHONY: help setup anew book test lab execute lock clean
+.PHONY: help setup anew book test bench lab execute lock clean
 
 help:
 	@echo "make book     build the book and print the address of its first page"
 	@echo "make test     run every test; every notebook is one of them"
+	@echo "make bench    time the trainer beside other libraries (installs them)"
 	@echo "make lab      edit the notebooks in JupyterLab"
 	@echo "make execute  run the notebooks and store their outputs; NB=book/x.ipynb for one"
 	@echo "make lock     write requirements.txt anew from pyproject.toml"
@@ -48,6 +49,15 @@ book: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile \
 	  --doctest-modules --nbval --nbval-current-env --cov --cov-fail-under=98
+
+# Competitors are extras: without them the others are timed.
+.venv/.bench: $(READY) benchmarks/requirements.txt
+	@$(PIP) install -r benchmarks/requirements.txt || \
+	  echo "Not all competitors could be installed; timing those that are there."
+	@touch $@
+
+bench: .venv/.bench
+	@unset OPENBLAS_NUM_THREADS; $(BIN)/python -m benchmarks.run $(BENCH)
 
 lab: $(READY)
 	$(BIN)/jupyter lab book

@@ -156,7 +156,9 @@ class ReLU(Elementwise):
     def value(self, z, out=None):
         if z.dtype.kind == "c":  # a complex step: compare the real parts alone
             return np.multiply(z, z.real > 0, out=out)
-        return np.maximum(z, 0, out=out)
+        out = np.empty_like(z) if out is None else out
+        out.fill(0)  # the larger of two arrays is found three times as fast as that of z and 0
+        return np.maximum(z, out, out=out)
 
     def slope(self, z, a, out=None):
         out = np.empty_like(z) if out is None else out

@@ -13,7 +13,6 @@ import axe_playwright_python
 from playwright.sync_api import Browser, Page
 
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "dark"), (390, "light")]  # width, theme
-DEBOUNCE = 400  # milliseconds after which the theme has adapted to another width
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 # Math is typeset when MathJax's promise resolves; what is folded is to be read as well.
@@ -51,7 +50,9 @@ ALT = r"""() => [...document.querySelectorAll("article img, article svg")]
   })
   .map((e) => `no alt text: ${(e.getAttribute("src") ?? e.outerHTML).slice(-60)}`)"""
 
-LAYOUT = """() => {
+LAYOUT = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame(); await frame();   // scripts of the page adapt to the view
   const root = document.documentElement, edge = root.clientWidth, faults = [];
   if (root.scrollWidth > edge) {
     const scrolls = (e) => e.matches("article") ? false
@@ -87,9 +88,7 @@ def faults(browser: Browser, address: str, views=VIEWS) -> list[str]:
         if views:
             page.evaluate(AXE)
         for width, theme in views:
-            if page.viewport_size["width"] != width:
-                page.set_viewport_size({"width": width, "height": 900})
-                page.wait_for_timeout(DEBOUNCE)
+            page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
             page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
             seen = page.evaluate(LAYOUT) + page.evaluate(ACCESSIBILITY)

@@ -1,0 +1,1 @@
+"""Speed against other libraries; never part of the test run. See `run`."""
