@@ -21,8 +21,8 @@ def theory(workload) -> float:
     return workload.multiplications / (workload.batch * sum(products))
 
 
-def measured(workload, rounds=15, repeat=40) -> list[float]:
-    """The ratio of the times, measured in turns, `rounds` times."""
+def measured(workload, rounds=15, repeat=50) -> list[float]:
+    """The ratio of the median times, `rounds` times; each round runs both in turns."""
     from companion.network import Network
     from companion.train import BLAS, threads_for
 
@@ -36,8 +36,7 @@ def measured(workload, rounds=15, repeat=40) -> list[float]:
 
     def seconds(work):
         started = time.perf_counter()
-        for _ in range(repeat):
-            work()
+        work()
         return time.perf_counter() - started
 
     def forward():
@@ -49,7 +48,8 @@ def measured(workload, rounds=15, repeat=40) -> list[float]:
 
     with BLAS.limit(limits=threads_for(network, m)):
         seconds(whole)
-        return [seconds(whole) / seconds(forward) for _ in range(rounds)]
+        pairs = [[(seconds(whole), seconds(forward)) for _ in range(repeat)] for _ in range(rounds)]
+    return [median(w for w, _ in turn) / median(f for _, f in turn) for turn in pairs]
 
 
 def report() -> str:
