@@ -32,7 +32,8 @@ def test_gradients_agree(seed):
     L = 1 + seed % 5
     sizes = rng.permutation([2, 3, 4, 5, 6, 7])[: L + 1].tolist()
     cost = list(COST)[seed % 3]
-    last = rng.choice(["sigmoid", "softmax"]) if cost != "quadratic" else rng.choice(list(SIGMA))
+    partner = {"cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax"}
+    last = partner.get(cost) or rng.choice(list(SIGMA))
     net = Network(sizes, [*rng.choice(list(SIGMA), L - 1), last], cost)
     p = net.initial(rng=rng, biases="unit")
     x, y = rng.normal(size=(sizes[0], 5)), rng.dirichlet(np.ones(sizes[-1]), size=5).T
