@@ -115,7 +115,8 @@ def train(
     progress    True shows a bar (tqdm)
     threads     for the matrix products; by default see `threads_for`
 
-    Raises TypeError or ValueError for bad input before the first step.
+    Raises TypeError or ValueError for bad input before the first step, and FloatingPointError at
+    the end of an epoch whose steps were so long that the parameters overflowed.
 
     >>> net = Network([2, 4, 1], ["tanh", "sigmoid"], "cross_entropy")
     >>> x, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
