@@ -1,0 +1,156 @@
+"""The two ways to walk a computational graph, and the paths that they add up.
+
+Both sweeps read the local partials that `graph` stored while it computed the values. Forward mode
+goes parents first and asks how every node moves when the inputs move. Reverse mode goes children
+first and asks how the output moves when each node moves.
+
+    formula              code              in words
+    v_j                  node.value        the number computed at a node
+    dv_j/dp              partial           local partial with respect to a parent p, one per use
+    v_j dot              dot[node]         tangent: rate of v_j when the inputs move at rate `seed`
+    v_j bar              bar[node]         adjoint: d(output)/d(v_j)
+
+Griewank and Walther, Evaluating Derivatives (2008), chapter 3, in these letters.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from companion.graph import Node, in_order
+
+
+class Path(NamedTuple):
+    """A way from a source to the output: the nodes on it, and the product of its partials."""
+
+    nodes: tuple[Node, ...]
+    product: object
+
+
+def tangents(output: Node, seed: Mapping[Node, float]) -> dict[Node, float]:
+    """Forward mode, one sweep per seed:  v_j dot = sum over uses of dv_j/dp * p dot.
+
+    seed    how fast each input moves, {x: 1} for d/dx; inputs that are not named stand still.
+            Seeding a node that is itself computed adds to its rate.
+
+    Raises ValueError if the seed names a node that `output` does not depend on.
+
+    >>> x = Node(3.0)
+    >>> y = x * x + x
+    >>> tangents(y, {x: 1})[y]
+    7.0
+    """
+    order = in_order(output)
+    _must_be_used(seed, order)
+    dot = {}
+    for node in order:
+        uses = zip(node.parents, node.partials)
+        dot[node] = seed.get(node, 0) + sum(partial * dot[parent] for parent, partial in uses)
+    return dot
+
+
+def adjoints(output: Node) -> dict[Node, float]:
+    """Reverse mode, one sweep per output:  p bar = sum over uses of p of v_j bar * dv_j/dp.
+
+    A node that `output` does not depend on is not in the dict.
+
+    >>> x = Node(3.0)
+    >>> adjoints(x * x + x)[x]
+    7.0
+    """
+    bar = defaultdict(int, {output: 1})
+    for node in reversed(in_order(output)):
+        for parent, partial in zip(node.parents, node.partials):
+            bar[parent] += bar[node] * partial
+    return dict(bar)
+
+
+def count_paths(output: Node, source: Node) -> int:
+    """How many paths lead from `source` to `output`: a forward sweep with every partial 1.
+
+    Two uses of a parent are two edges, and make two paths.
+
+    >>> x = Node(3.0)
+    >>> count_paths(x * x + x, x)
+    3
+    """
+    count = {}
+    for node in in_order([output, source]):
+        count[node] = int(node is source) + sum(count[parent] for parent in node.parents)
+    return count[output]
+
+
+def paths(output: Node, source: Node) -> Iterator[Path]:
+    """Every path from `source` to `output`, one at a time, each with its product.
+
+    Their products add up to the derivative. There may be very many: see `count_paths`.
+
+    >>> x = Node(3.0)
+    >>> [path.product for path in paths(x * x + x, x)]
+    [3.0, 3.0, 1]
+    """
+    leads = {source}  # the nodes from which a way back to the source exists
+    leads.update(node for node in in_order([output, source]) if not leads.isdisjoint(node.parents))
+    waiting = [Path((output,), 1)]
+    while waiting:
+        nodes, product = waiting.pop()
+        if nodes[0] is source:
+            yield Path(nodes, product)
+        elif nodes[0] in leads:
+            uses = zip(nodes[0].parents, nodes[0].partials)
+            waiting += reversed([Path((p, *nodes), d * product) for p, d in uses])
+
+
+def trace_table(output: Node, seed: Mapping[Node, float] | None = None, digits: int = 4) -> str:
+    """The evaluation and both sweeps as a table, one line for each node, parents first.
+
+    seed    as for `tangents`; without it there is no column of tangents
+    digits  significant digits of floats
+
+    Nodes without a name are called v1, v2, ..
+
+    >>> a, b = Node(2.0, name="a"), Node(1.0, name="b")
+    >>> print(trace_table((a + b) * (b + 1), {b: 1}))
+    node  formula  value  tangent  adjoint
+    a                  2        0        2
+    b                  1        1        5
+    v1    a + b        3        1        2
+    v2    b + 1        2        1        3
+    v3    v1 * v2      6        5        1
+    """
+    order = in_order(output)
+    bar = adjoints(output)
+    dot = None if seed is None else tangents(output, seed)
+    nameless = iter(range(1, len(order) + 1))
+    names = {node: node.name or f"v{next(nameless)}" for node in order}
+    rows = [["node", "formula", "value", *(["tangent"] if dot else []), "adjoint"]]
+    for node in order:
+        operands = [names[x] if isinstance(x, Node) else _text(x, digits) for x in node.args]
+        numbers = [node.value, *([dot[node]] if dot else []), bar[node]]
+        texts = [_text(number, digits) for number in numbers]
+        rows.append([names[node], node.op.format(*operands), *texts])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for row in rows:
+        left = [cell.ljust(width) for cell, width in zip(row[:2], widths)]
+        right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:])]
+        lines.append("  ".join(left + right).rstrip())
+    return "\n".join(lines)
+
+
+def _must_be_used(seed, order):
+    unused = [node for node in seed if node not in set(order)]
+    if unused:
+        raise ValueError(f"the output does not depend on {unused[0]!r}: seed one of its inputs")
+
+
+def _text(number, digits):
+    if isinstance(number, float):
+        return f"{number + 0.0:.{digits}g}"
+    if isinstance(number, np.ndarray):
+        return np.array2string(number, precision=digits, threshold=6)
+    return str(number)
