@@ -34,7 +34,7 @@ ICONS = {  # in place of a font of icons from another host
     "fast-forward": "›|",
     "plus": "+",
 }
-TERMS = 4  # of a sum that a caption writes out
+TERMS = 3  # of a sum that a caption writes out
 
 
 class Animation:
@@ -65,7 +65,7 @@ def sweeps(
     """
     bar = adjoints(output)
     plan = Plan(output, names, True, None, bar, partials, digits)
-    steps = _forward(plan) + _reverse(plan, output, bar)
+    steps = _forward(plan) + _reverse(plan, bar)
     captions = [caption for *_, caption in steps]
     width = max([plan.width, *(text_width(caption, LETTERS - 1) + 0.1 for caption in captions)])
     figure = Figure(figsize=(width, plan.height + 0.34))
@@ -91,8 +91,7 @@ def sweeps(
 def _forward(plan):
     """A step is a role, the nodes that get their number, what is highlighted, and a caption."""
     inputs = [node for node in plan.order if not node.parents]
-    given = ", ".join(plan.called[node] for node in inputs[:TERMS])
-    steps = [(VALUE, inputs, inputs, f"Given: {given}{', …' if len(inputs) > TERMS else ''}")]
+    steps = [(VALUE, inputs, inputs, "Given: the inputs")]
     for node in plan.order:
         if node.parents:
             words = [math_name(plan.called[x]) if isinstance(x, Node) else plan.text(x)
@@ -109,7 +108,7 @@ def _forward(plan):
     return steps
 
 
-def _reverse(plan, output, bar):
+def _reverse(plan, bar):
     steps = []
     for node in reversed(plan.order):
         uses = [
@@ -118,25 +117,32 @@ def _reverse(plan, output, bar):
             for use, parent in enumerate(child.parents)
             if parent is node
         ]
-        terms = [
+        symbols = [f"{_bar(plan, child)} · {_partial(plan, child, node)}" for child, _ in uses]
+        numbers = [
             f"{_factor(plan.text(bar[child]))} · {_factor(plan.text(child.partials[use]))}"
             for child, use in uses
         ]
-        if len(terms) > TERMS:
-            terms[TERMS - 1 :] = ["…"]
-        parts = [_bar(plan.called[node]), " + ".join(terms), plan.numbers[ADJOINT][node]]
+        parts = [_bar(plan, node), _sum(symbols), _sum(numbers), plan.numbers[ADJOINT][node]]
         caption = " = ".join(part for part in parts if part)
         steps.append((ADJOINT, [node], [*uses, node], f"Reverse: {caption}"))
     return steps
+
+
+def _sum(terms):
+    return " + ".join(terms if len(terms) <= TERMS else [*terms[: TERMS - 1], "…"])
 
 
 def _factor(text):
     return f"({text})" if text.startswith("−") else text
 
 
-def _bar(name):
-    name = math_name(name)
+def _bar(plan, node):
+    name = math_name(plan.called[node])
     return rf"$\bar{{{name[1]}}}{name[2:]}" if name.startswith("$") else f"adjoint of {name}"
+
+
+def _partial(plan, child, node):
+    return "/".join(f"∂{math_name(plan.called[x])}" for x in (child, node))
 
 
 def _compact(player, description):
