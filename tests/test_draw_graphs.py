@@ -435,12 +435,15 @@ def test_a_step_for_the_inputs_for_every_value_and_for_every_adjoint(make):
     assert len(set(shown)) == len(shown)
     sizes = {ElementTree.fromstring(text).get("viewBox") for text in shown}
     assert len(sizes) == 1
+    for text in shown:
+        assert set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", text)) <= set(DARK)
 
 
 def test_the_player_is_reproducible_and_asks_no_other_host():
     html = sweeps(two_uses()).html
     assert html == sweeps(two_uses()).html
     assert not re.search(r"(href|src)=.https?:", html)
+    assert "<form name=" in html  # without a label: two players, one landmark name, is a fault
     assert "{id}" not in html and "fa-" not in html
     ids = re.findall(r'\bid="(_anim\w+)"', html)
     assert len(ids) == len(set(ids)) == 5

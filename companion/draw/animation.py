@@ -150,6 +150,7 @@ def _compact(player, description):
     coded = re.findall(r'  frames\[\d+\] = "data:image/svg\+xml;base64,([^"]*)"\n', player)
     frames = [base64.b64decode(text.replace("\\\n", "")).decode() for text in coded]
     frames = [re.sub(r"\s*<!--.*?-->", "", tidy(text), flags=re.S) for text in frames]
+    frames = [text.replace("fill: #ffffff", "fill: none") for text in frames]  # the paper
     frames = [[line.strip() for line in text.splitlines()] for text in frames]
     place = {line: i for i, line in enumerate(dict.fromkeys(sum(frames, [])))}
     numbers = [[place[line] for line in frame] for frame in frames]
@@ -165,5 +166,7 @@ def _compact(player, description):
     player = player.replace(old, f"{zlib.crc32(code.encode()):08x}")
     player = re.sub(r'<link rel="stylesheet"[^>]*>', "", player)
     player = re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda icon: ICONS[icon[1]], player)
+    # A form without a name is no landmark, and two players make no two landmarks of one name.
+    player = re.sub(r'<form title="[^"]*" aria-label="[^"]*"', "<form", player)
     player = player.replace("<img ", f'<img alt="{escape(description)}" ', 1)
     return player.replace('type="range"', 'type="range" aria-label="Step"', 1)
