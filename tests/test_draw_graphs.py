@@ -332,6 +332,11 @@ def test_exact_numbers_are_written_exactly():
     assert written(graph(x * 2))[1] == "1/3"
 
 
+def test_an_array_is_shortened_and_a_formula_for_a_name_stays_one():
+    x = Node(np.arange(9.0), name="x")
+    assert written(graph(x, names={x: r"$\theta$"})) == [r"$\theta$", "[0. ... 8.]"]
+
+
 def edges(figure):
     return [p for p in figure.axes[0].patches if isinstance(p, PathPatch)]
 
@@ -443,7 +448,9 @@ def test_the_player_is_reproducible_and_asks_no_other_host():
     html = sweeps(two_uses()).html
     assert html == sweeps(two_uses()).html
     assert not re.search(r"(href|src)=.https?:", html)
-    assert "<form name=" in html  # without a label: two players, one landmark name, is a fault
+    assert (
+        '<form action="#n" name=' in html
+    )  # without a label: two players, one landmark name, is a fault
     assert "{id}" not in html and "fa-" not in html
     ids = re.findall(r'\bid="(_anim\w+)"', html)
     assert len(ids) == len(set(ids)) == 5
