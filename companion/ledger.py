@@ -153,7 +153,7 @@ def checked(
         error = relative_error(right(case), value)
         if not error <= tolerance:
             raise LedgerError(
-                f"{label}: left and right differ in case {number}, {case!r:.80}: relative error "
+                f"{label}: left and right differ in case {number}, {_brief(case)}: relative error "
                 f"{error:.1e}, allowed {tolerance:g}"
             )
     gap = max(GAP, 1000 * tolerance)
@@ -207,6 +207,11 @@ def _holds(left, variant):
 def _error(got, expected):
     """The relative error of a wrong variant; infinite where it has another shape."""
     return relative_error(got, expected) if np.shape(got) == np.shape(expected) else np.inf
+
+
+def _brief(case):
+    text = " ".join(repr(case).split())
+    return text if len(text) <= 80 else text[:80] + ".."
 
 
 def _formula(pairs):

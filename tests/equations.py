@@ -38,11 +38,12 @@ def unmatched(nb) -> list[str]:
         for kind, label in shown:
             if (kind, label) not in called:
                 found.append(f"cell {number}: shows {label} as {kind}, but does not call {kind}()")
-    return found + [f"{label}: neither proved nor checked" for label in place if label not in settled]
+    unsettled = [label for label in place if label not in settled]
+    return found + [f"{label}: neither proved nor checked" for label in unsettled]
 
 
 def calls(source: str) -> list[tuple[str, str | None]]:
-    """(function, label) of each call of proved() or checked(); None for a label that is computed."""
+    """(function, label) of each call of proved() or checked(); a computed label is None."""
     found = []
     for part in ast.walk(ast.parse(source)):
         if isinstance(part, ast.Call):

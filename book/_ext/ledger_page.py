@@ -18,11 +18,13 @@ RECORD = "application/vnd.companion.ledger+json"
 MARK = "<!-- the ledger -->"  # where the page has its entries
 
 # Code between fences is passed over. A directive's fence is not: equations may stand inside.
+# MyST reads a label after $$ .. $$ only where these begin and end their lines.
 MATH = re.compile(
     r"^ *(?P<code>`{3,}|~{3,})\w.*?^ *(?P=code) *$"
     r"|^ *(?P<fence>`{3,}|:{3,}) *\{math\}[^\n]*\n(?P<options>(?: *:[^:\n]+:[^\n]*\n)*)"
     r"(?P<body>.*?)^ *(?P=fence) *$"
-    r"|\$\$(?P<dollars>(?:(?!\$\$).)+)\$\$(?: *\((?P<label>[^)\n]+)\))?",
+    r"|(?P<block>^ *)?\$\$(?P<dollars>(?:(?!\$\$).)+)\$\$"
+    r"(?(block)(?: *\((?P<label>[^)\n]+)\) *$)?)",
     re.M | re.S,
 )
 
