@@ -79,10 +79,11 @@ class Entry:
 def proved(label: str, lhs, rhs, *, wrong, given: str = "") -> Entry:
     """Prove lhs = rhs in SymPy, and refute each wrong right-hand side by a counterexample.
 
-    lhs, rhs  what `symbolic.prove` takes: scalars or matrix expressions, or lists of them for
+    lhs, rhs  what `symbolic.prove` takes, scalars or matrix expressions; or lists of them, for
               several statements under one label. An unevaluated `sympy.Derivative(f, x)`
               is printed as it stands and evaluated by `symbolic.derivative`.
-    wrong     {name: wrong right-hand side}, or one wrong right-hand side without a name
+    wrong     {name: wrong right-hand side}, or one wrong right-hand side without a name; in a list
+              each line that differs from rhs must be wrong
     given     an axiom or assumption that is built into lhs or rhs, in words: shown, not used
 
     Raises ProofError where the equation cannot be proved, and LedgerError where a wrong variant
@@ -94,21 +95,15 @@ def proved(label: str, lhs, rhs, *, wrong, given: str = "") -> Entry:
     'Proved in SymPy'
     """
     pairs = _pairs(label, lhs, rhs)
-    left, right = _evaluated(lhs), _evaluated(rhs)
-    prove(left, right)
+    for left, right in pairs:
+        prove(_evaluated(left), _evaluated(right))
     refuted = []
     for name, variant in (wrong if isinstance(wrong, Mapping) else {"": wrong}).items():
-        formulas = [
-            f"${latex(other)}$"
-            for (_, good), (_, other) in zip(pairs, _pairs(label, lhs, variant))
-            if other != good
-        ]
-        shown = ", ".join(filter(None, [name, *formulas]))
-        counterexample = refute(left, _evaluated(variant))
-        if counterexample is None:
-            why = "holds as well" if _holds(left, variant) else "was not refuted: no counterexample"
-            raise LedgerError(f"{label}: the wrong variant {shown or variant} {why}; name another")
-        refuted.append((shown, _as_markdown(str(counterexample))))
+        others = _pairs(label, lhs, variant)
+        differing = [other for good, other in zip(pairs, others) if good != other]
+        if not differing:
+            raise LedgerError(f"{label}: the wrong variant {name or variant} is rhs itself")
+        refuted += [_refuted(label, name, *pair) for pair in differing]
     return Entry(label, "proved", _formula(pairs), "Proved in SymPy", tuple(refuted), given)
 
 
@@ -138,7 +133,7 @@ def checked(
     ...     return x + x
     >>> wrong = {"a square": lambda x: x * x}
     >>> print(checked("eq-double", double, lambda x: 2 * x, range(5), wrong=wrong))
-    eq-double: Checked on 5 cases, to a relative error of 1e-12.
+    eq-double: Checked on 5 cases, to a relative error of $10^{-12}$.
       refuted: a square (off by more than 0.001 in 3 of 5 cases)
     """
     if not 0 <= tolerance <= LOOSEST:
@@ -167,7 +162,7 @@ def checked(
             )
         count = sum(error > gap for error in errors)
         refuted.append((name, f"off by more than {gap:g} in {count} of {len(cases)} cases"))
-    known = f"Checked on {len(cases)} cases, to a relative error of {tolerance:g}"
+    known = f"Checked on {len(cases)} cases, to a relative error of {_number(tolerance)}"
     return Entry(label, "checked", says, known, tuple(refuted))
 
 
@@ -185,9 +180,7 @@ def _pairs(label, lhs, rhs):
 
 
 def _evaluated(side):
-    """The same, with the derivatives that stand there unevaluated carried out."""
-    if isinstance(side, list | tuple):
-        return [_evaluated(part) for part in side]
+    """The same; an unevaluated derivative is carried out."""
     if not isinstance(side, Derivative):
         return side
     value = side.expr
@@ -196,9 +189,20 @@ def _evaluated(side):
     return value
 
 
-def _holds(left, variant):
+def _refuted(label, name, lhs, variant):
+    """(the wrong variant, its counterexample) in Markdown."""
+    shown = ", ".join(filter(None, [name, f"${latex(variant)}$"]))
+    left, right = _evaluated(lhs), _evaluated(variant)
+    counterexample = refute(left, right)
+    if counterexample is None:
+        why = "holds as well" if _holds(left, right) else "was not refuted: no counterexample"
+        raise LedgerError(f"{label}: the wrong variant {shown} {why}; name another")
+    return shown, _as_markdown(str(counterexample))
+
+
+def _holds(left, right):
     try:
-        prove(left, _evaluated(variant))
+        prove(left, right)
     except ProofError:
         return False
     return True
@@ -219,9 +223,17 @@ def _formula(pairs):
     if len(lines) == 1:
         body = " = ".join(lines[0])
     else:
-        rows = " \\\\\n".join(f"{left} &= {right}" for left, right in lines)
+        rows = " \\\\[6pt]\n".join(f"{left} &= {right}" for left, right in lines)
         body = f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
     return f"$$\n{body}\n$$"
+
+
+def _number(tolerance):
+    digits, _, exponent = f"{tolerance:g}".partition("e")
+    if not exponent:
+        return digits
+    factor = "" if digits == "1" else rf"{digits} \cdot "
+    return f"${factor}10^{{{int(exponent)}}}$"
 
 
 def _as_markdown(text):

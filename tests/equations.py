@@ -45,7 +45,11 @@ def unmatched(nb) -> list[str]:
 def calls(source: str) -> list[tuple[str, str | None]]:
     """(function, label) of each call of proved() or checked(); a computed label is None."""
     found = []
-    for part in ast.walk(ast.parse(source)):
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []  # a magic of IPython; no equation may hang on such a cell
+    for part in ast.walk(tree):
         if isinstance(part, ast.Call):
             name = getattr(part.func, "id", getattr(part.func, "attr", None))
             if name in CALLS:

@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -11,7 +12,7 @@ from equations import repeated, unmatched
 from nbformat import v4
 from sympy import Derivative, cos, exp, sin, symbols
 
-from book._ext.ledger_page import RECORD, equations, labelled, page
+from book._ext.ledger_page import RECORD, equations, fill, labelled, page
 from companion import ledger
 from companion.ledger import Entry, LedgerError, checked, proved
 from companion.symbolic import ProofError
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 BOOK = [nbformat.read(path, as_version=4) for path in sorted((ROOT / "book").glob("*.ipynb"))]
 x, y = symbols("x y")
 PRODUCT = Derivative(x * sin(x), x), sin(x) + x * cos(x)
+EQUAL = x * (sin(x) / x + cos(x))
 
 
 # proved()
@@ -38,6 +40,14 @@ def test_several_statements_stand_under_one_label():
     entry = proved("eq-two", lhs, rhs, wrong={"a factor": [y**2, x * y]})
     assert entry.statement.count("&=") == 2
     assert entry.refuted[0][0] == "a factor, $x y$"  # the line that is wrong, and no other
+
+
+def test_each_line_that_is_called_wrong_must_be():
+    lhs, rhs = [x + x, y + y], [2 * x, 2 * y]
+    entry = proved("eq-two", lhs, rhs, wrong={"squares": [x**2, y**2]})
+    assert [variant for variant, _ in entry.refuted] == ["squares, $x^{2}$", "squares, $y^{2}$"]
+    with pytest.raises(LedgerError, match=r"one, .* holds as well"):
+        proved("eq-two", lhs, [2 * x, (y**2 + y) / (y + 1) * 2], wrong={"one": [x**2, 2 * y]})
 
 
 def test_a_second_derivative_is_carried_out():
@@ -60,8 +70,8 @@ def test_a_wrong_equation_is_not_proved():
     "wrong, verdict",
     [
         ({}, "nothing was refuted"),
-        ({"the order": x * cos(x) + sin(x)}, "the order holds as well"),
-        ({"one term": x * cos(x), "twice": 2 * PRODUCT[1] / 2}, "twice holds as well"),
+        ({"nothing": PRODUCT[1]}, "nothing is rhs itself"),
+        ({"one term": x * cos(x), "in other words": EQUAL}, "in other words, .* holds as well"),
         ({"a list": [x]}, "a list stands against one expression"),
     ],
 )
@@ -104,8 +114,17 @@ def test_numbers_agree_and_the_wrong_variant_does_not():
     wrong = {"the other side": other_side}
     entry = checked("eq-gram", gram, gram_by_sums, iter(MATRICES), wrong=wrong, says="Any $A$.")
     assert entry.kind == "checked" and entry.statement == "Any $A$."
-    assert entry.known == "Checked on 4 cases, to a relative error of 1e-12"
+    assert entry.known == "Checked on 4 cases, to a relative error of $10^{-12}$"
     assert entry.refuted == (("the other side", "off by more than 0.001 in 3 of 4 cases"),)
+
+
+@pytest.mark.parametrize(
+    "tolerance, shown", [(0, "0"), (1e-4, "0.0001"), (2.5e-9, r"$2.5 \cdot 10^{-9}$")]
+)
+def test_a_tolerance_is_shown_as_it_is(tolerance, shown):
+    wrong = {"twice": lambda n: 2 * n}
+    entry = checked("eq-n", float, float, range(3), wrong=wrong, tolerance=tolerance)
+    assert entry.known == f"Checked on 3 cases, to a relative error of {shown}"
 
 
 def nearly(factor):
@@ -247,6 +266,7 @@ PLANTED = {  # name: (what is done to the good notebook, all that the judge must
         lambda nb: nb.cells.append(cell("proved('eq-c', 1, 2)", tags=["raises-exception"])),
         [],
     ),
+    "a magic": (lambda nb: nb.cells.append(cell("%pwd")), []),
     "only a call that fails": (
         lambda nb: nb.cells[2].metadata.update(tags=["raises-exception"]),
         ["eq-a: neither"],
@@ -300,7 +320,7 @@ def test_equations_are_found(words, expected):
 def test_the_page_names_each_equation_and_how_it_is_known():
     other = v4.new_notebook(cells=[v4.new_markdown_cell("# Notation")])
     text = page([other, good()])
-    assert text.startswith("The book has 1 proved and 1 checked.\n\n## 3. Sweep forward\n")
+    assert text.startswith("Proved: 1. Checked: 1.\n\n## 3. Sweep forward\n")
     assert "Notation" not in text  # it has no equation
     first, second = text.split("{eq}`")[1:]
     assert first.startswith("eq-a`\n: $$\n  a + b\n  $$\n\n  Proved in SymPy. Wrong, and refuted:")
@@ -312,7 +332,7 @@ def test_the_page_says_what_is_not_known():
     nb = good()
     nb.cells[2].outputs = []
     text = page([nb])
-    assert "The book has 0 proved and 1 checked." in text
+    assert text.startswith("Proved: 0. Checked: 1.")
     assert text.count("Neither proved nor checked.") == 1
 
 
@@ -323,6 +343,15 @@ def test_the_page_of_a_book_without_labels_says_so():
 def test_the_page_has_all_that_the_book_shows():
     everything = list(itertools.chain.from_iterable(map(equations, BOOK)))
     assert page(BOOK).count("{eq}`") == len(everything)
+
+
+def test_the_page_is_filled_when_the_book_is_built():
+    source = [(ROOT / "book" / "ledger.md").read_text(encoding="utf-8")]
+    fill(SimpleNamespace(srcdir=ROOT), "book/ledger", source)
+    assert source[0].endswith(page(BOOK) + "\n")
+    other = ["# API"]
+    fill(SimpleNamespace(srcdir=ROOT), "book/api", other)
+    assert other == ["# API"]
 
 
 def test_companion_and_the_page_agree_on_the_type_of_a_record():

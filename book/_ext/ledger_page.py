@@ -78,8 +78,8 @@ def page(notebooks) -> str:
             parts += ["## " + nb.cells[0].source.splitlines()[0].lstrip("# "), *entries]
     if not parts:
         return "No equation has a label yet, so the ledger is empty."
-    count = f"{kinds.count('proved')} proved and {kinds.count('checked')} checked"
-    return "\n\n".join([f"The book has {count}.", *parts]) + "\n"
+    count = f"Proved: {kinds.count('proved')}. Checked: {kinds.count('checked')}."
+    return "\n\n".join([count, *parts]) + "\n"
 
 
 def _entry(label, tex, own):
