@@ -86,6 +86,11 @@ def test_a_wrong_variant_without_a_counterexample_is_an_error(monkeypatch):
         proved("eq-product", *PRODUCT, wrong={"one term": x * cos(x)})
 
 
+def test_an_equation_that_says_nothing_is_refused():
+    with pytest.raises(LedgerError, match="eq-a: both sides are .*; pass a Derivative unevaluated"):
+        proved("eq-a", PRODUCT[0].doit(), PRODUCT[1], wrong={"one term": x * cos(x)})
+
+
 def test_lists_must_have_one_length():
     with pytest.raises(LedgerError, match="2 left-hand and 1 right-hand"):
         proved("eq-two", [x, y], [x], wrong={"y": [y]})
