@@ -86,8 +86,8 @@ def proved(label: str, lhs, rhs, *, wrong, given: str = "") -> Entry:
               each line that differs from rhs must be wrong
     given     an axiom or assumption that is built into lhs or rhs, in words: shown, not used
 
-    Raises ProofError where the equation cannot be proved, and LedgerError where it says nothing, both
-    sides being written alike, or where a wrong variant is not refuted.
+    Raises ProofError where the equation cannot be proved, and LedgerError where both sides are
+    written alike or a wrong variant is not refuted.
 
     >>> from sympy import Derivative, cos, sin
     >>> from sympy.abc import x
@@ -97,7 +97,10 @@ def proved(label: str, lhs, rhs, *, wrong, given: str = "") -> Entry:
     pairs = _pairs(label, lhs, rhs)
     for left, right in pairs:
         if left == right:
-            raise LedgerError(f"{label}: both sides are {left}; pass a Derivative unevaluated")
+            raise LedgerError(
+                f"{label}: both sides are {left}, so nothing is said; leave one unevaluated: "
+                "Derivative(f, x), Transpose(A), evaluate=False"
+            )
         prove(_evaluated(left), _evaluated(right))
     refuted = []
     for name, variant in (wrong if isinstance(wrong, Mapping) else {"": wrong}).items():
