@@ -1,0 +1,41 @@
+"""The book's figures. `use_book_style` comes first; every function returns a Matplotlib Figure."""
+
+try:
+    import matplotlib as _  # noqa: F401
+except ImportError as missing:  # pragma: no cover
+    raise ImportError("companion.draw needs Matplotlib: pip install matplotlib") from missing
+
+from companion.draw.charts import confusion, learning_curves, pictures
+from companion.draw.graphs import describe, graph
+from companion.draw.style import (
+    ADJOINT,
+    DARK,
+    GRID,
+    INK,
+    ROLES,
+    STYLE,
+    TANGENT,
+    VALUE,
+    WRONG,
+    svg,
+    use_book_style,
+)
+
+__all__ = [
+    "ADJOINT",
+    "DARK",
+    "GRID",
+    "INK",
+    "ROLES",
+    "STYLE",
+    "TANGENT",
+    "VALUE",
+    "WRONG",
+    "confusion",
+    "describe",
+    "graph",
+    "learning_curves",
+    "pictures",
+    "svg",
+    "use_book_style",
+]
