@@ -382,7 +382,7 @@ MILLION = 1_000_000
 
 
 def test_a_chain_of_a_million_operations():
-    """v <- x - v, again and again: nothing recurses, neither the sweeps nor printing and freeing."""
+    """v <- x - v, again and again: neither the sweeps recurse, nor printing, nor freeing."""
     x = Node(1.0)
     first = v = Node(0.25)
     for _ in range(MILLION):
