@@ -207,7 +207,7 @@ def cell(source, *shown, tags=()):
 def record(kind, label):
     known = "Proved in SymPy" if kind == "proved" else "Checked on 9 cases"
     refuted = [["a lost transpose", "n = 2: left = 1, right = 3"]]
-    entry = {"label": label, "kind": kind, "statement": "", "known": known}
+    entry = {"label": label, "kind": kind, "statement": "$$1 = 1$$", "known": known}
     return entry | {"refuted": refuted, "given": ""}
 
 
@@ -328,7 +328,9 @@ def test_the_page_names_each_equation_and_how_it_is_known():
     assert text.startswith("Proved: 1. Checked: 1.\n\n## 3. Sweep forward\n")
     assert "Notation" not in text  # it has no equation
     first, second = text.split("{eq}`")[1:]
-    assert first.startswith("eq-a`\n: $$\n  a + b\n  $$\n\n  Proved in SymPy. Wrong, and refuted:")
+    assert first.startswith(
+        "eq-a`\n: $$\n  a + b\n  $$\n\n  Proved in SymPy.\n\n  $$1 = 1$$\n\n  Wrong"
+    )
     assert "\n  - a lost transpose (n = 2: left = 1, right = 3)\n" in first
     assert second.startswith("eq-b`\n: $$\n  b\n") and "Checked on 9 cases" in second
 

@@ -87,11 +87,11 @@ def _entry(label, tex, own):
     blocks = [f"$$\n{tex}\n$$"]
     for record in own:
         given = f", given {record['given']}" if record["given"] else ""
-        blocks.append(f"{record['known']}{given}. Wrong, and refuted:")
+        blocks += [f"{record['known']}{given}.", record["statement"], "Wrong, and refuted:"]
         blocks.append("\n".join(f"- {variant} ({how})" for variant, how in record["refuted"]))
     if not own:
         blocks.append("Neither proved nor checked.")
-    body = textwrap.indent("\n\n".join(blocks), "  ")
+    body = textwrap.indent("\n\n".join(filter(None, blocks)), "  ")
     return f"{{eq}}`{label}`\n: {body.lstrip()}"
 
 
