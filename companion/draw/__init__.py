@@ -5,6 +5,7 @@ try:
 except ImportError as missing:  # pragma: no cover
     raise ImportError("companion.draw needs Matplotlib: pip install matplotlib") from missing
 
+from companion.draw.animation import Animation, sweeps
 from companion.draw.charts import confusion, learning_curves, pictures
 from companion.draw.graphs import describe, graph
 from companion.draw.style import (
@@ -31,11 +32,13 @@ __all__ = [
     "TANGENT",
     "VALUE",
     "WRONG",
+    "Animation",
     "confusion",
     "describe",
     "graph",
     "learning_curves",
     "pictures",
     "svg",
+    "sweeps",
     "use_book_style",
 ]

@@ -198,13 +198,13 @@ class Plan:
     def label(self, item) -> list[str]:
         """The lines inside a box: a name, and the operation of what was computed."""
         if isinstance(item, Again):
-            return [_math(self.called[item.node])]
-        return [_math(self.called[item]), *([self.operation(item)] if item.parents else [])]
+            return [math_name(self.called[item.node])]
+        return [math_name(self.called[item]), *([self.operation(item)] if item.parents else [])]
 
     def box(self, item) -> tuple[float, float]:
         lines = self.label(item)
         ports = (self.ports(item) - 1) * PORT + 0.2
-        width = max(_width(line, LETTERS) for line in lines)
+        width = max(text_width(line, LETTERS) for line in lines)
         return max(0.34, width + 0.14), max(0.28 if len(lines) == 1 else 0.42, ports)
 
     def ports(self, item) -> int:
@@ -222,7 +222,9 @@ class Plan:
     def sides(self, item) -> tuple[float, float]:
         """How far a node with its numbers and the ends of its edges reaches to left and right."""
         half = self.box(item)[0] / 2
-        numbers = [_width(self.numbers[role][item], NUMBERS, role) / 2 for role in self.roles(item)]
+        numbers = [
+            text_width(self.numbers[role][item], NUMBERS, role) / 2 for role in self.roles(item)
+        ]
         return max([half + self.lead(item), *numbers]), max([half, *numbers])
 
     def lead(self, item) -> float:
@@ -230,8 +232,8 @@ class Plan:
         if not self.ports(item):
             return 0.0
         texts = [self.partials.get((item, use), "") for use in range(self.ports(item))]
-        widest = max(_width(text, NUMBERS) for text in texts)
-        return ARROW + (widest + 0.2 if widest else 0)
+        widest = max(text_width(text, NUMBERS) for text in texts)
+        return ARROW + (widest + 0.24 if widest else 0)
 
     def legend(self) -> list[tuple[str, str, float]]:
         """(words, role, width) for each kind of number in the picture, if there are several."""
@@ -241,7 +243,7 @@ class Plan:
         entries += [("partial on its edge", INK)] if self.partials else []
         if len(entries) < 2:
             return []
-        return [(text, role, _width(text, NUMBERS, role) + 0.25) for text, role in entries]
+        return [(text, role, text_width(text, NUMBERS, role) + 0.25) for text, role in entries]
 
     # Where it stands.
 
@@ -379,8 +381,8 @@ class Plan:
                 vertices += [(middle, y0), (middle, y1), (x1, y1)]
                 codes += [Path.CURVE4] * 3
         if use in self.partials:
-            text, middle = self.partials[use], tip + (ARROW - self.lead(use[0])) / 2 - 0.06
-            half = _width(text, NUMBERS) / 2 + 0.04
+            text, middle = self.partials[use], tip - (ARROW + self.lead(use[0])) / 2
+            half = text_width(text, NUMBERS) / 2 + 0.04
             vertices += [(middle - half, y), (middle + half, y)]
             codes += [Path.LINETO, Path.MOVETO]
             _write(axes, middle, y + 0.04, text, NUMBERS, INK)
@@ -435,7 +437,7 @@ def _known(title, table, order):
     return table
 
 
-def _math(name):
+def math_name(name):
     """A name as it is typeset: one letter, with what follows as its index, is in math letters."""
     if "$" in name:
         return name
@@ -447,7 +449,7 @@ def _math(name):
 
 
 @cache
-def _width(text, size, role=INK):
+def text_width(text, size, role=INK):
     if not text:
         return 0.0
     letters = FontProperties(size=size, **FONTS[role])

@@ -20,7 +20,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 SWEEPS = 16  # over the columns, to sort them
-ROUNDS = 300  # over the columns, to settle heights
+ROUNDS = 100  # over the columns, to settle heights
 
 
 class Bend(NamedTuple):
@@ -91,7 +91,7 @@ def heights(layers: Sequence[Sequence], routes: Mapping, reach: Mapping) -> dict
     pulls = defaultdict(list)
     for route in routes.values():
         for one, other in pairwise(route):
-            weight = 30 if isinstance(one, Bend) and isinstance(other, Bend) else 1
+            weight = 8 if isinstance(one, Bend) and isinstance(other, Bend) else 1
             pulls[one].append((weight, other))
             pulls[other].append((weight, one))
     height = {item: float(i) for layer in layers for i, item in enumerate(layer)}
@@ -109,7 +109,25 @@ def heights(layers: Sequence[Sequence], routes: Mapping, reach: Mapping) -> dict
                 )
             for item, shift, level in zip(layer, off, _increasing(wanted)):
                 height[item] = level + shift
+    for route in routes.values():
+        _straighten(layers, route[1:-1], reach, height)
     return height
+
+
+def _straighten(layers, bends, reach, height):
+    """Put the bends of an edge at one height, if they have room there."""
+    if not bends:
+        return
+    level = sum(height[bend] for bend in bends) / len(bends)
+    for bend in bends:
+        layer = layers[bend.column]
+        i = layer.index(bend)
+        for upper, lower in pairwise(layer[max(i - 1, 0) : i + 2]):
+            high = level if upper is bend else height[upper]
+            low = level if lower is bend else height[lower]
+            if low - high < reach[upper][1] + reach[lower][0]:
+                return
+    height.update(dict.fromkeys(bends, level))
 
 
 def _increasing(wanted):
