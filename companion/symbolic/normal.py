@@ -8,6 +8,7 @@ The rules are those of finite sums, and each of them keeps the value:
     [i = j] f(j) = [i = j] f(i)                       and makes its two indices one,
     sum_i sum_k x_i y_k = (sum_i x_i) (sum_k y_k)     what belongs apart is put apart,
     sum_k 1 = n                                       a sum over nothing counts,
+    sum_{k=0}^{1} x_k = x_0 + x_1                     a width that is a number is written out,
     sum_i sum_k = sum_k sum_i                         order and
     sum_i x_i = sum_k x_k                             names of the indices are fixed.
 
@@ -24,9 +25,11 @@ from sympy import (
     Basic,
     Expr,
     Function,
+    Integer,
     KroneckerDelta,
     Lambda,
     Mul,
+    Piecewise,
     Pow,
     Sum,
     Symbol,
@@ -52,7 +55,7 @@ def normal_form(expr) -> Expr:
     >>> normal_form(sum_over(lambda k: x[k, 0] + total, n))
     n*Sum(x[_1, 0], (_1, 0, n - 1)) + Sum(x[_1, 0], (_1, 0, n - 1))
     """
-    return _normal(sympify(expr), {})
+    return _normal(fresh(sympify(expr)), {})
 
 
 def _normal(expr, around: Limits) -> Expr:
@@ -74,12 +77,14 @@ def _terms(expr) -> list[tuple[Factors, Limits]]:
         case Pow() if expr.exp.is_Integer and expr.exp > 1 and (expr.base.is_Add or expr.has(Sum)):
             return _multiplied([expr.base] * int(expr.exp))
         case Sum():
-            k, low, high = expr.limits[0]
-            terms = _terms(expr.function)
-            for _, limits in terms:
-                if any(bound.has(k) for pair in limits.values() for bound in pair):
+            limits = {k: (low, high) for k, low, high in expr.limits}
+            terms = [(factors, inner | limits) for factors, inner in _terms(expr.function)]
+            for _, all_limits in terms:
+                if any(bound.has(*limits) for span in all_limits.values() for bound in span):
                     raise ProofError(f"the limits of a sum depend on another index: {expr}")
-            return [(factors, {**limits, k: (low, high)}) for factors, limits in terms]
+            return terms
+        case Piecewise() if expr.has(Sum, KroneckerDelta):
+            return _multiplied_pieces(expr.args)
         case exp() if isinstance(expr.args[0], Add):
             return _multiplied([exp(part) for part in expr.args[0].args])
     return [([expr], {})]
@@ -100,9 +105,25 @@ def _multiplied(parts):
     ]
 
 
+def _multiplied_pieces(pieces):
+    """Each piece times a Piecewise that is 1 where the piece applies, and 0 elsewhere."""
+    marks = [
+        Piecewise(
+            *((int(place == other), condition) for other, (_, condition) in enumerate(pieces))
+        )
+        for place in range(len(pieces))
+    ]
+    return [term for piece, mark in zip(pieces, marks) for term in _multiplied([piece[0], mark])]
+
+
 def _closed(factors, limits, around):
     """One term: its deltas contracted, its functions in normal form, its sums put apart."""
     factors, limits = _contract(factors, limits, around)
+    for k, (low, high) in limits.items():
+        if low.is_Integer and high.is_Integer:
+            rest = {i: limit for i, limit in limits.items() if i != k}
+            places = [{k: Integer(place)} for place in range(int(low), int(high) + 1)]
+            return Add(*(_closed([f.xreplace(at) for f in factors], rest, around) for at in places))
     scope = {**around, **limits}
     factors = Mul.make_args(Mul(*(_inside(f, scope) for f in factors)))
     return _apart(list(factors), limits)
@@ -141,8 +162,8 @@ def _inside(factor, scope):
         return factor
     if not factor.has(Sum, KroneckerDelta):
         return factor.expand()
-    plain = lambda a: isinstance(a, Expr) and not isinstance(a, Lambda)  # noqa: E731
-    return factor.func(*(_normal(a, scope) if plain(a) else a for a in factor.args))
+    opaque = [isinstance(a, Lambda) or not isinstance(a, Expr) for a in factor.args]
+    return factor.func(*(a if o else _normal(a, scope) for a, o in zip(factor.args, opaque)))
 
 
 def _apart(factors, limits):

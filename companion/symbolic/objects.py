@@ -38,6 +38,7 @@ from sympy import (
     Sum,
     Symbol,
     Transpose,
+    Tuple,
     ZeroMatrix,
     symbols,
     sympify,
@@ -183,8 +184,8 @@ def entry(M: MatrixExpr, i, j=0) -> Expr:
             return S.Zero
         case Identity():
             return _delta(i, j, M.shape[0])
-        case DiagMatrix() if M.arg.shape[1] == 1:
-            return entry(M.arg, i) * _delta(i, j, M.shape[0])
+        case DiagMatrix() if M.args[0].shape[1] == 1:
+            return entry(M.args[0], i) * _delta(i, j, M.shape[0])
     raise ProofError(f"no definition of an entry of {type(M).__name__}, got {M}: write it out")
 
 
@@ -245,7 +246,7 @@ def _listed(side):
 
 
 def fresh(expr):
-    """The same expression with new names for all summation indices, and one sum at a time.
+    """The same expression with a new name for every summation index.
 
     Nothing that is put in later can then be mistaken for a summation index.
     """
@@ -256,13 +257,14 @@ def fresh(expr):
         if isinstance(expr, ExprWithLimits):
             raise ProofError(f"sums are the only operation with an index here, got {expr}")
         return expr
-    result = expr.function
+    body, limits = expr.function, []
     for k, low, high in expr.limits:
         if not (low.is_integer and high.is_integer):
             raise ProofError(f"a sum runs between whole numbers, got {low} to {high}: use widths")
         new = _index("k", low)
-        result = Sum(result.xreplace({k: new}), (new, low, high))
-    return result
+        body, limits = body.xreplace({k: new}), [limit.xreplace({k: new}) for limit in limits]
+        limits.append(Tuple(new, low, high))
+    return Sum(body, *limits)
 
 
 def _index(name, low=S.Zero):

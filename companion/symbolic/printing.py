@@ -12,6 +12,8 @@ from 1 to n, and the entry x[0, 0] as x_{1}. This is left undone in a sum in whi
 an index but also a number, as in sum_k k x_k.
 """
 
+from itertools import chain, count
+
 from sympy import (
     Dummy,
     Expr,
@@ -19,13 +21,14 @@ from sympy import (
     MatAdd,
     MatMul,
     MatrixSymbol,
+    Mul,
+    S,
     Sum,
     Symbol,
     Tuple,
-    preorder_traversal,
     sympify,
 )
-from sympy.core.function import AppliedUndef
+from sympy.core.function import AppliedUndef, Derivative
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.latex import LatexPrinter
 
@@ -47,26 +50,27 @@ def latex(expr) -> str:
     \sum_{k=1}^{n_{l-1}} W^{l}_{jk} a^{l-1}_{k} + b^{l}_{j}
     """
     expr = Tuple(*expr) if isinstance(expr, (list, tuple)) else sympify(expr)
-    return _BookPrinter().doprint(_lettered(expr))
-
-
-def _lettered(expr):
-    """The same expression, its summation indices with distinct letters that are free."""
-    bound = [k for part in preorder_traversal(expr) if isinstance(part, Sum)
-             for k in part.bound_symbols]  # fmt: skip
-    bound = list(dict.fromkeys(bound))
-    taken = {s.name for s in expr.atoms(Symbol) if s not in bound}
+    taken = {s.name for s in expr.free_symbols}
     taken |= {M.name.partition("^")[0] for M in expr.atoms(MatrixSymbol)}
-    wanted = [k.name for k in bound if not isinstance(k, Dummy) and not k.name.startswith("_")]
-    spare = (s for s in [*LETTERS, *(f"k_{i}" for i in range(1, len(bound) + 1))]
-             if s not in taken and s not in wanted)  # fmt: skip
-    names, used = {}, set()
-    for k in bound:
-        keep = k.name in wanted and k.name not in taken | used
-        letter = k.name if keep else next(spare)
-        used.add(letter)
-        names[k] = Symbol(letter, **k.assumptions0)
-    return expr.xreplace(names)
+    return _BookPrinter().doprint(_lettered(expr, taken))
+
+
+def _lettered(expr, taken):
+    """The same expression, each of its sums with a letter of its own; `taken` grows with them."""
+    if not expr.has(Sum):
+        return expr
+    if isinstance(expr, Sum):
+        names = {k: Symbol(_letter(k, taken), **k.assumptions0) for k in expr.bound_symbols}
+        limits = [limit.xreplace(names) for limit in expr.limits]
+        return Sum(_lettered(expr.function.xreplace(names), taken), *limits)
+    return expr.func(*(_lettered(part, taken) for part in expr.args))
+
+
+def _letter(k, taken):
+    own = [] if isinstance(k, Dummy) or k.name.startswith("_") else [k.name]
+    letter = next(s for s in chain(own, LETTERS, map("k_{}".format, count(1))) if s not in taken)
+    taken.add(letter)
+    return letter
 
 
 class _BookPrinter(LatexPrinter):
@@ -85,9 +89,13 @@ class _BookPrinter(LatexPrinter):
         return self._print(i + 1 if i.is_Integer else i)
 
     def _print_Transpose(self, expr):
-        plain = isinstance(expr.arg, MatrixSymbol) and "^" not in expr.arg.name
-        inner = self._print(expr.arg)
-        return f"{inner if plain else _parenthesised(inner)}^{{T}}"
+        return f"{self._base(expr.arg)}^{{T}}"
+
+    def _base(self, expr):
+        """Something that takes an exponent: in parentheses, unless it is one plain letter."""
+        symbol = expr.parent if isinstance(expr, MatrixElement) else expr
+        plain = isinstance(symbol, MatrixSymbol) and "^" not in symbol.name
+        return self._print(expr) if plain else _parenthesised(self._print(expr))
 
     def _print_HadamardProduct(self, expr):
         compound = (MatAdd, MatMul)
@@ -95,8 +103,16 @@ class _BookPrinter(LatexPrinter):
         return r" \odot ".join(_parenthesised(text) if c else text for c, text in parts)
 
     def _print_HadamardPower(self, expr):
-        inner = _parenthesised(self._print(expr.base))
-        return rf"{inner}^{{\circ {self._print(expr.exp)}}}"
+        return rf"{self._base(expr.base)}^{{\circ {self._print(expr.exp)}}}"
+
+    def _print_OneMatrix(self, expr):
+        return r"\mathbf{1}"
+
+    def _print_Identity(self, expr):
+        return "I"
+
+    def _print_DiagMatrix(self, expr):
+        return r"\operatorname{diag}" + _parenthesised(self._print(expr.args[0]))
 
     def _print_ElementwiseApplyFunction(self, expr):
         argument = Dummy()
@@ -121,26 +137,27 @@ class _BookPrinter(LatexPrinter):
 
     def _print_Mul(self, expr):
         """Numbers and letters, then entries, then functions, and sums at the end."""
-        if any(f.is_Pow and f.exp.could_extract_minus_sign() for f in expr.args):
-            return super()._print_Mul(expr)  # a fraction
-        if any(f.is_Rational and not f.is_Integer for f in expr.args):
-            return super()._print_Mul(expr)
-        factors = sorted(expr.as_ordered_factors(), key=_rank)
-        sign = ""
+        if not expr.is_Mul:
+            return super()._print_Mul(expr)  # SymPy hands in powers such as 1/x, too
+        sums = [f for f in expr.args if isinstance(f, Sum)]
+        if _is_fraction(expr):
+            rest = Mul(*(f for f in expr.args if f not in sums))
+            return " ".join([self._print(rest), *self._factors(sums)]) if sums else (
+                super()._print_Mul(expr))  # fmt: skip
+        factors, sign = sorted(expr.as_ordered_factors(), key=_rank), ""
         if factors[0].is_Integer and factors[0] < 0:
             sign, factors = "- ", [-factors[0], *factors[1:]]
-        factors = [f for f in factors if f != 1]
-        sums = [isinstance(f, Sum) for f in factors]
-        texts = [
-            _parenthesised(self._print(f)) if f.is_Add or (is_sum and i < len(factors) - 1)
-            else self._print(f)
-            for i, (f, is_sum) in enumerate(zip(factors, sums))
-        ]  # fmt: skip
-        return sign + " ".join(texts)
+        return sign + " ".join(self._factors([f for f in factors if f != 1]))
+
+    def _factors(self, factors):
+        """Each of them printed; parentheses around what would swallow the next one."""
+        texts = [self._print(f) for f in factors]
+        wide = [f.is_Add or isinstance(f, Sum) and f is not factors[-1] for f in factors]
+        return [_parenthesised(text) if w else text for text, w in zip(texts, wide)]
 
     def _helper_print_standard_power(self, expr, template):
         if isinstance(expr.base, MatrixElement):
-            return template % (_parenthesised(self._print(expr.base)), self._print(expr.exp))
+            return template % (self._base(expr.base), self._print(expr.exp))
         return super()._helper_print_standard_power(expr, template)
 
     def _print_KroneckerDelta(self, expr, exp=None):
@@ -168,9 +185,9 @@ class _BookPrinter(LatexPrinter):
 
     def _print_FunctionOf(self, expr, exp=None):
         u, n, _ = expr.args
-        text = r"C(%s)_{%s=1}^{%s}"
-        k = Symbol(next(s for s in LETTERS if s not in {x.name for x in u.atoms(Symbol)}))
-        text %= (_parenthesised(self._print(u(k)))[1:-1], k.name, self._print(n))
+        last = Dummy(integer=True, nonnegative=True)
+        self._settings["symbol_names"][last] = self._print(n)
+        text = "C" + _parenthesised(rf"{self._print(u(S.Zero))}, \ldots, {self._print(u(last))}")
         return f"{text}^{{{exp}}}" if exp else text
 
     def _print_Derivative(self, expr):
@@ -187,6 +204,16 @@ class _BookPrinter(LatexPrinter):
         above = f"{d}^{{{self._print(order)}}}" if order != 1 else d
         return rf"\frac{{{above} {self._print(Symbol(f.func.__name__))}}}{{{below}}}"
 
+    def _print_Subs(self, expr):
+        """f'(u), where SymPy writes the derivative of f(xi) by xi, and u for xi."""
+        slope = expr.expr
+        unknown = isinstance(slope, Derivative) and isinstance(slope.expr, AppliedUndef)
+        if not unknown or slope.expr.args != expr.variables:
+            return super()._print_Subs(expr)
+        primes = "'" * int(slope.derivative_count)
+        name = self._print(Symbol(slope.expr.func.__name__))
+        return name + primes + _parenthesised(self._print(expr.point[0]))
+
     def _variable(self, v):
         return self._print(Symbol(v.func.__name__) if isinstance(v, AppliedUndef) else v)
 
@@ -198,6 +225,13 @@ def _parenthesised(text):
 
 def _minus_last(term):
     return term.could_extract_minus_sign() if isinstance(term, Expr) else False
+
+
+def _is_fraction(product):
+    return any(
+        f.is_Pow and f.exp.could_extract_minus_sign() or f.is_Rational and not f.is_Integer
+        for f in product.args
+    )
 
 
 def _rank(factor):

@@ -107,7 +107,9 @@ def _compare(place, left, right, seed):
 def _differ(left, right):
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left != right
-    return abs(left - right) > _mpf(GAP) * max(1, abs(left), abs(right))
+    with mpmath.workdps(2 * DIGITS):
+        left, right = _mpf(left), _mpf(right)
+        return abs(left - right) > _mpf(GAP) * max(1, abs(left), abs(right))
 
 
 class _Undefined(ArithmeticError):
@@ -162,7 +164,9 @@ class _World:
         return self._draw((name, rounded))
 
     def _value(self, expr, env):
-        of = lambda part: self._value(part, env)  # noqa: E731
+        def of(part):
+            return self._value(part, env)
+
         match expr:
             case _ if expr in env:
                 return env[expr]
