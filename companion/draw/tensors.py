@@ -36,7 +36,7 @@ from companion.draw.style import ADJOINT, GRID, INK, ROLES, VALUE
 HEIGHT = 0.3  # of a cell
 GAP = 0.14  # on either side of a symbol
 LINE = 0.22  # from one line of text to the next
-DEPTH, SLANT = 0.24, 0.16  # a tile goes up by the one and right by the other
+DEPTH, SLANT = 0.24, 0.13  # a tile goes up by the one and right by the other
 BLOCK = 0.1  # height of a block on its tile
 ROW = 0.36  # from a row of tiles to the one behind: no block hides what is behind it
 
@@ -376,10 +376,10 @@ class _Tower:
         words = [number(entry, digits) for entry in values.flat if not is_zero(entry)]
         self.tile = max(0.38, max(map(width_of, words), default=0) + 0.1)
         self.slant = SLANT * ROW / DEPTH
-        self.label = width_of(f"${axes[0]} = {n_i}$") + 0.12
+        self.label = width_of(f"${axes[0]} = {n_i}$") + 0.1
         self.rise = (n_j - 1) * ROW + DEPTH + BLOCK
         self.storey = self.rise + 0.2
-        self.width = self.label + n_k * self.tile + (n_j - 1) * self.slant + SLANT + 0.36
+        self.width = self.label + n_k * self.tile + (n_j - 1) * self.slant + SLANT + 0.32
         self.height = n_i * self.storey - 0.2 + 0.26
 
     def floor(self, i):
