@@ -25,7 +25,7 @@ from companion.draw.tensors import LINE, Array, cell_of, size_of, write_equation
 from companion.network import Errors, Network, Parameters, Trace
 
 RADIUS = 0.22  # of a circle
-ROW = 0.19  # from a number in a card to the next
+ROW = 0.22  # from a number in a card to the next
 GAP = 0.16  # between neurons of a layer
 LETTERS = {"z": ("z", VALUE), "a": ("a", VALUE), "delta": (r"\delta", ADJOINT)}
 
@@ -128,7 +128,7 @@ def backward_pass(
     errors = net.errors(parameters, trace, y)
     numbers = readings(trace, errors)
     steps = _steps(net, parameters, trace, errors, np.asarray(y, dtype=float), digits)
-    plan = _Plan(net.sizes, numbers, max(net.sizes), False, digits)
+    plan = _Plan(net.sizes, numbers, 4, False, digits)
     cell = cell_of([part for step in steps for part in step.equation], digits)
     panels = [size_of(step.equation, cell) for step in steps if step.equation]
     lines = max(len(step.caption) for step in steps)
@@ -174,7 +174,7 @@ def surface(
     heights = np.array([[cost(u, v) for u in first] for v in second], dtype=float)
     if not np.isfinite(heights).all():
         raise ValueError("the cost is not finite everywhere there: choose smaller ranges")
-    figure = Figure(figsize=(4.8, 4.0))
+    figure = Figure(figsize=(4.8, 4.0), layout="constrained")
     axes = figure.add_subplot()
     lines = axes.contour(first, second, heights, levels=10, colors=VALUE, linewidths=0.9)
     axes.clabel(lines, levels=lines.levels[::2], fontsize=8, colors=INK)
@@ -222,9 +222,10 @@ class _Plan:
         rows = max(len(slots) + (bias and l < len(sizes) - 1) for l, slots in enumerate(self.slots))
         between = 1.2 if numbers else 1.5
         L = len(sizes) - 1
-        between = max(0.5, min(between, (PAGE - 0.3 - (L + 1) * self.card) / L))
-        self.step = self.card + between
         self.margin = 0.15 if numbers else 0.3
+        room = PAGE - 0.1 - 2 * self.margin - (L + 1) * self.card
+        between = max(0.4, min(between, room / L))
+        self.step = self.card + between
         self.width = self.card + L * self.step + 2 * self.margin
         self.height = rows * self.pitch + 2 * LINE + 0.1
         self.middle = 2 * LINE + 0.05 + rows * self.pitch / 2
@@ -410,7 +411,7 @@ def _steps(net, parameters, trace, errors, y, digits):
             if not hasattr(net.sigma[l], "slope"):
                 caption[1] = rf"{_name('a', l, j)} = {say(a[l][j, 0])}, from all of $z^{l}$"
             equation = [
-                column("z", l, z[l], j), "=", column("W", l, W, j), "@",
+                column("z", l, _so_far(z[l], j, say), j), "=", column("W", l, W, j), "@",
                 column("a", l - 1, a[l - 1]), "+", column("b", l, b, j),
             ]  # fmt: skip
             places = [((l, j), "z"), ((l, j), "a")]
@@ -442,7 +443,7 @@ def _error(net, parameters, trace, errors, y, l, j, say, product):
     """The caption and the arrays of delta^l_j: BP1 in the last layer, BP2 below it."""
     sigma, z, a, delta = net.sigma[l], trace.z[l], trace.a[l], errors.delta[l]
     name, result = _name("delta", l, j), say(delta[j, 0])
-    left = Array(delta, rf"$\delta^{l}$", highlight=[(j, None)], role=ADJOINT)
+    left = Array(_so_far(delta, j, say), rf"$\delta^{l}$", highlight=[(j, None)], role=ADJOINT)
     row = [(j, None)]
     if l == net.L and net.cost.partner is type(sigma):
         caption = [
@@ -467,8 +468,13 @@ def _error(net, parameters, trace, errors, y, l, j, say, product):
         return [*caption, f"{name} = {result}, row {j + 1} of $J^T g^{l}$"], [left, "from", *parts]
     slope = sigma.derivative(z)
     caption.append(
-        rf"{name} = $g^{l}_{j + 1}\,\sigma\prime(z^{l}_{j + 1})$ = "
+        rf"{name} = $g^{l}_{j + 1}\,\sigma'(z^{l}_{j + 1})$ = "
         f"{product(g[j, 0], slope[j, 0])} = {result}"
     )
-    tail = Array(slope, rf"$\sigma\prime(z^{l})$", highlight=row)
+    tail = Array(slope, rf"$\sigma'(z^{l})$", highlight=row)
     return caption, [left, "=", *parts, r"$\odot$", tail]
+
+
+def _so_far(column, row, say):
+    """The entries of a column that are known when `row` has been computed."""
+    return [say(entry) if i <= row else "" for i, entry in enumerate(column[:, 0])]

@@ -82,7 +82,8 @@ def matrices(*parts, digits: int = 3, numbers: bool = True) -> Figure:
     digits   significant digits of the numbers in the cells
     numbers  False: cells are empty or filled, and nothing is written in them
 
-    All cells have one size. Raises ValueError where the equation is wider than the page.
+    All cells have one size. What does not fit the page goes on in a new line, which begins with a
+    symbol. Raises ValueError where one array alone is too wide.
 
     >>> figure = matrices(Array([[1, 2], [0, 3]], "$J$"), "@", [5, 7], "=", [19, 21])
     >>> figure.description
@@ -92,9 +93,13 @@ def matrices(*parts, digits: int = 3, numbers: bool = True) -> Figure:
         raise ValueError(f"matrices got {list(parts)!r}: give at least one array")
     parts = [part if isinstance(part, (str, Array)) else Array(part) for part in parts]
     cell = cell_of(parts, digits) if numbers else _small_cell(parts)
-    width, height = size_of(parts, cell)
-    axes = sheet(width + 0.1, height + 0.1)
-    write_equation(axes, 0.05, height + 0.05, parts, cell, digits if numbers else None)
+    lines = _wrapped(parts, cell)
+    sizes = [size_of(line, cell) for line in lines]
+    top = sum(height for _, height in sizes) + 0.2 * len(lines) - 0.15
+    axes = sheet(max(width for width, _ in sizes) + 0.1, top + 0.05)
+    for line, (_, height) in zip(lines, sizes):
+        write_equation(axes, 0.05, top, line, cell, digits if numbers else None)
+        top -= height + 0.2
     axes.figure.description = " ".join(_in_words(part, digits) for part in parts) + "."
     return axes.figure
 
@@ -233,6 +238,20 @@ def _small_cell(parts):
     return max(side, 0.03), max(side, 0.03)
 
 
+def _wrapped(parts, cell):
+    """The parts in lines that fit the page; an array stays with the symbols before it."""
+    lines, waiting = [[]], []
+    for part in parts:
+        waiting.append(part)
+        if isinstance(part, Array):
+            if lines[-1] and size_of([*lines[-1], *waiting], cell)[0] > PAGE - 0.1:
+                lines.append([])
+            lines[-1] += waiting
+            waiting = []
+    lines[-1] += waiting
+    return lines
+
+
 def size_of(parts: Sequence, cell: tuple[float, float]) -> tuple[float, float]:
     """Width and height, in inches, of what `write_equation` draws."""
     width = sum(
@@ -358,13 +377,16 @@ def _sum_in_words(delta, values, at, digits):
         return [r"$\Sigma_i\,\delta_i\,T_{ijk}$ for all $j$, $k$: $i$ is summed away"]
     j, k = at
     pairs = zip(delta, values[:, j, k])
-    terms = [rf"{number(d, digits)} · {number(t, digits)}" for d, t in pairs]
-    terms = [f"({term})" if term.startswith("−") else term for term in terms]
+    terms = (" · ".join(map(_bracketed, (number(d, digits), number(t, digits)))) for d, t in pairs)
     total = number(float(delta @ values[:, j, k]), digits)
     return [
         rf"$j = {j + 1},\ k = {k + 1}$:   $\Sigma_i\,\delta_i\,T_{{i {j + 1} {k + 1}}}$",
         "= " + " + ".join(terms) + f" = {total}",
     ]
+
+
+def _bracketed(words):
+    return f"({words})" if words.startswith("−") else words
 
 
 class _Tower:
@@ -378,9 +400,9 @@ class _Tower:
         self.slant = SLANT * ROW / DEPTH
         self.label = width_of(f"${axes[0]} = {n_i}$") + 0.1
         self.rise = (n_j - 1) * ROW + DEPTH + BLOCK
-        self.storey = self.rise + 0.2
+        self.storey = self.rise + 0.28
         self.width = self.label + n_k * self.tile + (n_j - 1) * self.slant + SLANT + 0.32
-        self.height = n_i * self.storey - 0.2 + 0.26
+        self.height = n_i * self.storey - 0.02
 
     def floor(self, i):
         """The height of floor i's front edge over the foot of the tower."""
