@@ -62,7 +62,6 @@ def style():
 def boxes(figure):
     """(text, its box in pixels) of every text that is drawn."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw_without_rendering()
     texts = [text for axes in figure.axes for text in axes.texts if text.get_text().strip()]
     return [(text, text.get_window_extent(renderer)) for text in texts]
 

@@ -8,6 +8,7 @@ Arguments are NumPy's indices, which count from 0. Labels count from 1, as the f
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from numbers import Integral
@@ -45,13 +46,16 @@ def write(axes: Axes, x: float, y: float, text: str, **how) -> None:
     axes.text(x, y, text, **how)
 
 
+@functools.cache
 def width_of(text: str, size: float = SIZE) -> float:
     """The width of a text in inches.
 
     >>> width_of("") == 0 < width_of("i") < width_of("W")
     True
     """
-    return TextPath((0, 0), text, size=size).get_extents().width / 72 if text.strip() else 0.0
+    return (
+        TextPath((0, 0), text, size=size).get_extents().width.item() / 72 if text.strip() else 0.0
+    )
 
 
 def number(value, digits: int = 3) -> str:
