@@ -15,12 +15,14 @@ from sympy import (
     Identity,
     KroneckerDelta,
     Lambda,
+    MatAdd,
     OneMatrix,
     Piecewise,
     S,
     Sum,
     Symbol,
     Trace,
+    ZeroMatrix,
     exp,
     hadamard_product,
     log,
@@ -347,6 +349,8 @@ EXPRESSIONS = {
     "Hadamard": lambda A, B, x, y: hadamard_product(B.T * OneMatrix(4, 1), A * x, y),
     "Hadamard power": lambda A, B, x, y: hadamard_product(y, y),
     "diagonal": lambda A, B, x, y: (DiagMatrix(y) - y * y.T) * A,
+    "power": lambda A, B, x, y: (A * A.T) ** 3 * y,
+    "zero": lambda A, B, x, y: MatAdd(ZeroMatrix(2, 1), y),
     "identity": lambda A, B, x, y: Identity(2) * y - y / 2,
     "applyfunc": lambda A, B, x, y: (A * x).applyfunc(Lambda(t, t**2 + 1)),
 }
@@ -373,6 +377,8 @@ def test_sides_of_many_kinds():
         same(W * a, a)
     with pytest.raises(ProofError, match="2 entries against 1"):
         prove([u, t], [u])
+    with pytest.raises(ProofError, match="a matrix with a matrix"):
+        prove([u, t], W * a)
     with pytest.raises(ProofError, match="a number or a matrix"):
         same(sp.true, sp.true)
     with pytest.raises(ProofError, match="Inverse"):
@@ -612,6 +618,8 @@ def test_scalar_statements():
     assert refute(sp.Heaviside(x), Piecewise((1, x > 0), (0, sp.Not(x > 0)))) is None
     assert refute(sp.pi, sp.Rational(22, 7)) is not None
     assert refute(Symbol("c", negative=True) + 1, 1).right == 1
+    with pytest.raises(ProofError, match="no value at any of 20"):
+        refute(Symbol("c", irrational=True), u)  # every number that is tried is a fraction
 
 
 def test_rounding_is_no_counterexample():
@@ -700,6 +708,10 @@ PRINTED = {
     r"C(x_{1}, \ldots, x_{n})": function_of(lambda i: x_[i, 0], n, lambda i: z_[i, 0]),
     r"\sum_{k=0}^{n - 1} k x_{k}": sum_over(lambda k: k * x_[k, 0], n),
     r"\operatorname{diag}(x) - x x^{T}": DiagMatrix(x_) - x_ * x_.T,
+    r"- 2 x_{p}": -2 * x_[p, 0],
+    r"1 - \sigma(u)^{2}": 1 - sigma(u) ** 2,
+    r"x_{p} \left(u + v\right)^{2}": (u + v) ** 2 * x_[p, 0],
+    r"\frac{d}{d u} \sin{\left(u \right)}": sp.Derivative(sp.sin(u), u),
     r"x^{\circ 2}": hadamard_product(x_, x_),
     r"I + \mathbf{1}": Identity(n) + OneMatrix(n, n),
     r"\left(\sum_{k=1}^{n} x_{k}\right) \sum_{j=1}^{n} z_{j}": Sum(x_[k, 0], (k, 0, n - 1))

@@ -29,6 +29,7 @@ from sympy import (
     Lambda,
     MatAdd,
     MatMul,
+    MatPow,
     MatrixBase,
     MatrixExpr,
     MatrixSymbol,
@@ -154,8 +155,8 @@ def function_of(u: Callable, n, gradient: Callable) -> FunctionOf:
 def entry(M: MatrixExpr, i, j=0) -> Expr:
     """The entry (i, j) of a matrix expression, by the definition of what was done.
 
-    Raises ProofError for an operation that is not among sums, products, transposes, Hadamard
-    products and powers, `applyfunc`, `DiagMatrix` of a column, 0, 1 and identity matrices.
+    Raises ProofError for an operation that is not among sums, products, powers, transposes,
+    Hadamard products and powers, `applyfunc`, `DiagMatrix` of a column, 0, 1 and identity matrices.
 
     >>> m, n = widths("m n")
     >>> i, j = indices("i j")
@@ -170,6 +171,8 @@ def entry(M: MatrixExpr, i, j=0) -> Expr:
             return Add(*(entry(A, i, j) for A in M.args))
         case MatMul():
             return _entry_of_product(*M.as_coeff_matrices(), i, j)
+        case MatPow() if M.exp.is_Integer and M.exp > 1:
+            return _entry_of_product(S.One, [M.base] * int(M.exp), i, j)
         case Transpose():
             return entry(M.arg, j, i)
         case HadamardProduct():

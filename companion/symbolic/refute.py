@@ -1,10 +1,10 @@
 """Counterexamples: numbers put in for everything, and the two sides computed and compared.
 
 Nothing here knows how to differentiate, to rearrange a sum or to prove. Widths are 2 or 3, free
-indices lie below all of them, and entries and symbols are random fractions. Of a function of
-which nothing is known, such as sigma or sigma', every value is drawn at random as well, once for
-each argument: f and its derivatives are functions of their own, as indeed a differentiable
-function may have any values and slopes at finitely many points.
+indices lie below all of them, and entries and symbols are random fractions, so all is real. Of a
+function of which nothing is known, such as sigma or sigma', every value is drawn at random as
+well, once for each argument: f and its derivatives are functions of their own, as indeed a
+differentiable function may have any values and slopes at finitely many points.
 
 Fractions are exact, and any gap between the sides counts. With exp, log, sqrt and the like in it,
 a statement is evaluated with 50 digits, and only a gap above 1e-20 (of the larger side, or of 1)
@@ -153,10 +153,12 @@ class _World:
         key = (s.name, s.dummy_index if isinstance(s, Dummy) else "", str(s.assumptions0))
         if _is_width(s):
             return self._draw(key, (2, 3))
-        if s.is_integer:
-            return self._draw(key, range(self.below))
-        number = self._draw(key)
-        return abs(number) if s.is_positive else -abs(number) if s.is_negative else number
+        number = self._draw(key, range(self.below)) if s.is_integer else self._draw(key)
+        number = abs(number) if s.is_positive else -abs(number) if s.is_negative else number
+        for name, holds in s.assumptions0.items():
+            if getattr(_sympy(number), f"is_{name}") is (not holds):
+                raise _Undefined(f"{number} is no value of a symbol with {name}={holds}")
+        return number
 
     def _oracle(self, name, arguments):
         """The value of an unknown function; arguments that agree in 30 decimals are the same."""
