@@ -12,10 +12,11 @@ about a graph, such as derivatives (`sweep`), is returned in a dict and never st
 Values may be floats, ints, Fractions, SymPy expressions or arrays of floats: one program gives
 numbers, exact numbers and formulas. An array holds one number for each of many points, and
 everything is done entry by entry: a scalar that meets an array gets one partial for each entry.
+Arrays that meet must have one shape. A Node keeps a copy of an array.
 
 At a tie `maximum` and `minimum` take their first argument, and it alone has the partial 1; so
 relu(z) = maximum(0, z) has slope 0 at z = 0. The slope of abs at 0 is taken to be 0. Where a value
-or a slope does not exist, as for log(-1) or sqrt(0), a DomainError says where.
+or a slope does not exist, as for log(-1) or sqrt(0), or overflows, a DomainError says where.
 """
 
 from __future__ import annotations
@@ -76,10 +77,10 @@ class Node:
                 "use of a parent"
             )
         self._value = value
-        self._parents = parents
-        self._partials = partials
+        self._parents = tuple(parents)
+        self._partials = tuple(partials)
         self._op = op
-        self._args = parents if args is None else args
+        self._args = self._parents if args is None else args
         self._name = name
         self._born = next(_births)
 
@@ -226,7 +227,7 @@ def in_order(outputs: Node | Iterable[Node]) -> list[Node]:
     >>> in_order(x * x + 1)
     [Node(3.0, name='x'), Node(9.0 = x * x), Node(10.0 = 9 + 1)]
     """
-    waiting = [outputs] if isinstance(outputs, Node) else list(outputs)
+    waiting = list(outputs) if isinstance(outputs, Iterable) else [outputs]
     for node in waiting:
         if not isinstance(node, Node):
             raise TypeError(f"a graph is made of Nodes, got {type(node).__name__}: {node!r:.60}")
@@ -275,8 +276,8 @@ def _pow(u, v):
 def _pow_of_node(u, n):
     if not _is_formula(u) and not _is_formula(n):
         _require((u >= 0) | (n % 1 == 0), "a base below 0 needs a whole exponent")
-        _require((u != 0) | (n == 0) | (n >= 1), "the slope at 0 is infinite")
-    return u**n, n * u ** (n - 1) if np.any(n != 0) else 0 * u, None
+        _require((u != 0) | (n == 0) | (n >= 1), "at 0 the value or its slope is infinite")
+    return u**n, n * u ** _choose(n == 0, 0, n - 1), None
 
 
 def _pow_to_node(c, v):
@@ -371,15 +372,34 @@ def _two(rule, op, x, y):
 def _apply(rule, op, *args):
     """The rule on the values of `args`; an error of arithmetic says where it happened."""
     values = [x._value if isinstance(x, Node) else _number(x) for x in args]
+    shapes = {u.shape for u in values if isinstance(u, np.ndarray)}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{op.format(*(_brief(x) for x in args))}: arrays of shapes "
+            f"{' and '.join(map(str, sorted(shapes)))}: an entry stands for a point, so give both "
+            "one shape"
+        )
     try:
-        if any(isinstance(u, np.ndarray) for u in values):
-            with np.errstate(divide="raise", over="raise", invalid="raise"):
-                return rule(*values)
-        return rule(*values)
+        if not shapes:
+            return _finite(rule(*values))
+        with np.errstate(divide="raise", over="raise", invalid="raise"):
+            return _finite(rule(*(float(u) if isinstance(u, Fraction) else u for u in values)))
     except ArithmeticError as error:
         where = op.format(*(_brief(x) for x in args))
         got = " and ".join(f"{_brief(x)} = {u!r:.60}" for x, u in zip(args, values))
         raise DomainError(f"{where}: {error}, got {got}") from None
+
+
+def _finite(results):
+    """The results of a rule, none of which may be infinite or nan."""
+    for u in results:
+        if (
+            u - u != 0
+            if type(u) is float
+            else isinstance(u, np.ndarray) and not np.isfinite(u).all()
+        ):
+            raise DomainError("the value or a slope is too large for a float, or is nan")
+    return results
 
 
 def _require(condition, why):
@@ -413,12 +433,14 @@ def _library(u):
 
 
 def _number(u):
-    """u as a value of a Node: arrays as floats, or as they are where they hold formulas."""
-    if type(u) in (float, int, Fraction) or _is_formula(u) and hasattr(u, "diff"):
+    """u as a value of a Node: an array as floats that nobody else can change."""
+    if type(u) in (float, int, Fraction) or _is_formula(u) and getattr(u, "is_commutative", False):
         return u
-    if isinstance(u, np.ndarray) and u.dtype.kind in "fiub":
-        return u.astype(float) if u.dtype.kind != "f" else u
-    if isinstance(u, (np.floating, np.integer)):
+    if isinstance(u, np.ndarray) and u.dtype.kind in "fiub" and u.ndim:
+        u = u.astype(float)
+        u.flags.writeable = False
+        return u
+    if isinstance(u, (np.floating, np.integer, np.ndarray)) and u.dtype.kind in "fiub":
         return u.item()
     if isinstance(u, (int, float, Fraction)):
         return u

@@ -15,6 +15,7 @@ Griewank and Walther, Evaluating Derivatives (2008), chapter 3, in these letters
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -37,14 +38,15 @@ def tangents(output: Node, seed: Mapping[Node, float]) -> dict[Node, float]:
     seed    how fast each input moves, {x: 1} for d/dx; inputs that are not named stand still.
             Seeding a node that is itself computed adds to its rate.
 
-    Raises ValueError if the seed names a node that `output` does not depend on.
+    Raises ValueError if the seed names a node that `output` does not depend on, and TypeError if
+    it is no dict.
 
     >>> x = Node(3.0)
     >>> y = x * x + x
     >>> tangents(y, {x: 1})[y]
     7.0
     """
-    order = in_order(output)
+    order = in_order([output])
     _must_be_used(seed, order)
     dot = {}
     for node in order:
@@ -63,7 +65,7 @@ def adjoints(output: Node) -> dict[Node, float]:
     7.0
     """
     bar = defaultdict(int, {output: 1})
-    for node in reversed(in_order(output)):
+    for node in reversed(in_order([output])):
         for parent, partial in zip(node.parents, node.partials):
             bar[parent] += bar[node] * partial
     return dict(bar)
@@ -122,11 +124,12 @@ def trace_table(output: Node, seed: Mapping[Node, float] | None = None, digits: 
     v2    b + 1        2        1        3
     v3    v1 * v2      6        5        1
     """
-    order = in_order(output)
+    order = in_order([output])
     bar = adjoints(output)
     dot = None if seed is None else tangents(output, seed)
-    nameless = iter(range(1, len(order) + 1))
-    names = {node: node.name or f"v{next(nameless)}" for node in order}
+    given = {node.name for node in order}
+    nameless = (v for n in itertools.count(1) if (v := f"v{n}") not in given)
+    names = {node: node.name or next(nameless) for node in order}
     rows = [["node", "formula", "value", *(["tangent"] if dot else []), "adjoint"]]
     for node in order:
         operands = [names[x] if isinstance(x, Node) else _text(x, digits) for x in node.args]
@@ -143,7 +146,12 @@ def trace_table(output: Node, seed: Mapping[Node, float] | None = None, digits: 
 
 
 def _must_be_used(seed, order):
-    unused = [node for node in seed if node not in set(order)]
+    if not isinstance(seed, Mapping):
+        raise TypeError(
+            f"a seed is a dict such as {{x: 1}}, got {type(seed).__name__}: {seed!r:.60}"
+        )
+    known = set(order)
+    unused = [node for node in seed if node not in known]
     if unused:
         raise ValueError(f"the output does not depend on {unused[0]!r}: seed one of its inputs")
 

@@ -12,7 +12,14 @@ import nbformat
 from tools.execute import as_text
 
 # What nbval compares and every page can show. No pixels, no widgets, no scripts.
-SHOWN = {"text/plain", "text/latex", "text/html", "text/markdown", "image/svg+xml"}
+SHOWN = {
+    "text/plain",
+    "text/latex",
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "application/vnd.companion.ledger+json",  # companion.ledger: pages show its text/markdown
+}
 GLUE = "application/papermill.record/"  # myst_nb.glue: a number that the prose quotes
 
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")

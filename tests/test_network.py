@@ -168,29 +168,6 @@ def test_float32_is_float64_rounded():
     assert 1e-12 < relative_error(rounded.vector, exact.vector) < 1e-5
 
 
-def test_a_published_network_with_all_its_numbers():
-    """M. Mazur, A Step by Step Backpropagation Example (2015)."""
-    net = Network([2, 2, 2], "sigmoid", "quadratic")
-    p = Parameters.of(
-        W=[[[0.15, 0.2], [0.25, 0.3]], [[0.4, 0.45], [0.5, 0.55]]],
-        b=[[[0.35], [0.35]], [[0.6], [0.6]]],
-    )
-    x, y = [[0.05], [0.1]], [[0.01], [0.99]]
-    trace = net.forward(p, x)
-    np.testing.assert_allclose(trace.a[2].ravel(), [0.75136507, 0.772928465], atol=5e-10)
-    assert net.cost_of(p, x, y) == pytest.approx(0.298371109, abs=5e-10)
-    assert net.backward(p, trace, y).W[2][0, 0] == pytest.approx(0.082167041, abs=5e-10)
-    gradient = net.backward(p, trace, y)
-    np.testing.assert_allclose(gradient.W[1].ravel()[0], 0.000438568, atol=5e-10)
-    new = p - 0.5 * gradient
-    np.testing.assert_allclose(
-        new.W[2].ravel(), [0.35891648, 0.408666186, 0.51130127, 0.561370121], atol=5e-10
-    )
-    np.testing.assert_allclose(
-        new.W[1].ravel(), [0.149780716, 0.19956143, 0.24975114, 0.29950229], atol=5e-9
-    )
-
-
 # --- parameters --------------------------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 SVG = '<svg><path d="M 0 0 L {x} 5.25" style="stroke: {colour}"/><text x="3">{label}</text></svg>'
 
+RECORD = "application/vnd.companion.ledger+json"
+
 
 def cell(source, *outputs, **metadata):
     return v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
@@ -100,6 +102,10 @@ PLANTED = {  # name: (what is done to the good notebook, what the judge must say
         ),
         "widget-view+json",
     ),
+    "a record of the ledger": (
+        lambda nb: nb.cells[1].update(outputs=[shown(**{RECORD: {"label": "eq-a"}})]),
+        None,
+    ),
     "an address": (
         lambda nb: nb.cells[1].update(outputs=[printed("<function f at 0x7f12ab34cd56>")]),
         "address in memory",
@@ -158,6 +164,7 @@ def test_a_bad_notebook_is_refused(plant, verdict):
 # What nbval compares.
 
 SHOW = "display({{{!r}: {!r}}}, raw=True)"
+BUNDLE = shown(**{RECORD: {"a": ["b"]}})
 
 
 def draws(**new):
@@ -175,6 +182,8 @@ COMPARED = {  # name: (a notebook with stored outputs, how nbval must judge it)
     "another-colour": (draws(colour="green"), "failed"),
     "another-label": (draws(label="t"), "failed"),
     "another-picture": (notebook(cell(SHOW.format("image/png", "aGEK"), png("aG8K"))), "failed"),
+    "same-record": (notebook(cell(SHOW.format(RECORD, {"a": ["b"]}), BUNDLE)), "passed"),
+    "another-record": (notebook(cell(SHOW.format(RECORD, {"a": ["c"]}), BUNDLE)), "failed"),
     "no-seed": (
         notebook(cell("import random; print(random.random())", printed("0.37444887175646646\n"))),
         "failed",

@@ -8,6 +8,7 @@ except ImportError as missing:  # pragma: no cover
 from companion.draw.animation import Animation, sweeps
 from companion.draw.charts import confusion, learning_curves, pictures
 from companion.draw.graphs import describe, graph
+from companion.draw.networks import backward_pass, network, surface
 from companion.draw.style import (
     ADJOINT,
     DARK,
@@ -21,6 +22,7 @@ from companion.draw.style import (
     svg,
     use_book_style,
 )
+from companion.draw.tensors import Array, contraction, contraction_frames, matrices, slices, tensor
 
 __all__ = [
     "ADJOINT",
@@ -33,12 +35,21 @@ __all__ = [
     "VALUE",
     "WRONG",
     "Animation",
+    "Array",
+    "backward_pass",
     "confusion",
+    "contraction",
+    "contraction_frames",
     "describe",
     "graph",
     "learning_curves",
+    "matrices",
+    "network",
     "pictures",
+    "slices",
+    "surface",
     "svg",
     "sweeps",
+    "tensor",
     "use_book_style",
 ]

@@ -1,0 +1,113 @@
+"""Sphinx extension: fills the page "Ledger" with what the notebooks have proved and checked.
+
+    in a notebook                                  on the page
+    $$ .. $$ (eq-name), in a cell of words         the equation, and a link to its place
+    an output that `companion.ledger` has made     how it is known, and what was refuted
+
+The outputs are those that are stored; the tests see to it that running the code gives them.
+"""
+
+import re
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+RECORD = "application/vnd.companion.ledger+json"
+MARK = "<!-- the ledger -->"  # where the page has its entries
+
+# Code between fences is passed over. A directive's fence is not: equations may stand inside.
+# MyST reads a label after $$ .. $$ only where these begin and end their lines.
+MATH = re.compile(
+    r"^ *(?P<code>`{3,}|~{3,})\w.*?^ *(?P=code) *$"
+    r"|^ *(?P<fence>`{3,}|:{3,}) *\{math\}[^\n]*\n(?P<options>(?: *:[^:\n]+:[^\n]*\n)*)"
+    r"(?P<body>.*?)^ *(?P=fence) *$"
+    r"|(?P<block>^ *)?\$\$(?P<dollars>(?:(?!\$\$).)+)\$\$"
+    r"(?(block)(?: *\((?P<label>[^)\n]+)\) *$)?)",
+    re.M | re.S,
+)
+
+
+class Equation(NamedTuple):
+    """A labelled equation, and the number of the cell that it stands in."""
+
+    label: str
+    tex: str
+    cell: int
+
+
+def equations(nb) -> list[Equation]:
+    """The labelled equations of a notebook, in their order."""
+    return [
+        Equation(label, tex, number)
+        for number, cell in enumerate(nb.cells)
+        if cell.cell_type == "markdown"
+        for label, tex in labelled(cell.source)
+    ]
+
+
+def labelled(words: str) -> list[tuple[str, str]]:
+    """(label, TeX) of each labelled equation in a text."""
+    found = []
+    for part in MATH.finditer(words):
+        option = re.search(r":label: *(\S+)", part["options"] or "")
+        label = option[1] if option else part["label"]
+        if label:
+            found.append((label, (part["body"] or part["dollars"]).strip()))
+    return found
+
+
+def records(cell) -> list[dict]:
+    """The entries of the ledger that a cell shows."""
+    outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
+    return [data[RECORD] for data in outputs if RECORD in data]
+
+
+def page(notebooks) -> str:
+    """The entries of all notebooks, in MyST."""
+    parts, kinds = [], []
+    for nb in notebooks:
+        known = [record for cell in nb.cells for record in records(cell)]
+        entries = []
+        for label, tex, _ in equations(nb):
+            own = [record for record in known if record["label"] == label]
+            kinds += [record["kind"] for record in own]
+            entries.append(_entry(label, tex, own))
+        if entries:
+            parts += ["## " + nb.cells[0].source.splitlines()[0].lstrip("# "), *entries]
+    if not parts:
+        return "No equation has a label yet, so the ledger is empty."
+    count = f"Proved: {kinds.count('proved')}. Checked: {kinds.count('checked')}."
+    return "\n\n".join([count, *parts]) + "\n"
+
+
+def _entry(label, tex, own):
+    """An item of a definition list: nothing in it is wider than the page."""
+    blocks = [f"$$\n{tex}\n$$"]
+    for record in own:
+        given = f", given {record['given']}" if record["given"] else ""
+        blocks += [f"{record['known']}{given}.", record["statement"], "Wrong, and refuted:"]
+        blocks.append("\n".join(f"- {variant} ({how})" for variant, how in record["refuted"]))
+    if not own:
+        blocks.append("Neither proved nor checked.")
+    body = textwrap.indent("\n\n".join(filter(None, blocks)), "  ")
+    return f"{{eq}}`{label}`\n: {body.lstrip()}"
+
+
+def fill(app, docname, source):
+    if MARK in source[0]:
+        paths = sorted(Path(app.srcdir, docname).parent.glob("*.ipynb"))
+        notebooks = [nbformat.read(path, as_version=4) for path in paths]
+        source[0] = source[0].replace(MARK, page(notebooks))
+
+
+def outdated(app, env, added, changed, removed):
+    """Any notebook may change the page, so it is written in every build."""
+    return {"book/ledger"} & env.found_docs
+
+
+def setup(app):
+    app.connect("source-read", fill)
+    app.connect("env-get-outdated", outdated)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,274 @@
+"""What statements are about: widths, indices, vectors, matrices, their entries, sums, functions.
+
+    formula                code                        in words
+    n, m                   widths("n m")               symbolic widths of layers
+    j, k                   indices("j k")              indices, from 0 to the width less 1
+    z^l, W^l               vector("z^l", n), matrix("W^l", m, n)
+    sum_k f(k)             sum_over(f, n)              its index is new, so it clashes with none
+    sigma, sigma'          s = activation(), s.prime()
+    C(a_1, .., a_n)        function_of(a, n, gradient)
+    (W a + b)_j            entry(W * a + b, j)         an entry, by the definition of the operation
+
+SymPy has no function of symbolically many arguments. `FunctionOf` is one, and the one axiom of
+this package is its derivative: dC/dt = sum_j dC/du_j * du_j/dt, the total differential.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from sympy import (
+    Add,
+    Dummy,
+    Expr,
+    Function,
+    HadamardProduct,
+    Identity,
+    KroneckerDelta,
+    Lambda,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixBase,
+    MatrixExpr,
+    MatrixSymbol,
+    Mul,
+    OneMatrix,
+    S,
+    Sum,
+    Symbol,
+    Transpose,
+    Tuple,
+    ZeroMatrix,
+    symbols,
+    sympify,
+)
+from sympy.concrete.expr_with_limits import ExprWithLimits
+from sympy.core.function import ArgumentIndexError
+from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
+from sympy.matrices.expressions.diagonal import DiagMatrix
+from sympy.matrices.expressions.hadamard import HadamardPower
+from sympy.printing.latex import latex as sympy_latex
+
+
+class ProofError(Exception):
+    """A statement that was not proved, or a question that would get a wrong answer."""
+
+
+def widths(names: str):
+    """Symbols for widths, whole numbers from 1: one, or a tuple, like `sympy.symbols`.
+
+    >>> n, m = widths("n m")
+    >>> vector("z", n).shape
+    (n, 1)
+    """
+    return symbols(names, integer=True, positive=True)
+
+
+def indices(names: str):
+    """Symbols for indices, whole numbers from 0: one, or a tuple, like `sympy.symbols`."""
+    return symbols(names, integer=True, nonnegative=True)
+
+
+def vector(name: str, n) -> MatrixSymbol:
+    """A column (n, 1). Its entry j is `vector(name, n)[j, 0]`."""
+    return MatrixSymbol(name, n, 1)
+
+
+def matrix(name: str, m, n) -> MatrixSymbol:
+    """A matrix (m, n)."""
+    return MatrixSymbol(name, m, n)
+
+
+def sum_over(f: Callable, n) -> Sum:
+    """The sum of f(k) over k = 0, .., n-1.
+
+    >>> n = widths("n")
+    >>> sum_over(lambda k: vector("x", n)[k, 0], n)
+    Sum(x[_k, 0], (_k, 0, n - 1))
+    """
+    k = _index("k")
+    return Sum(f(k), (k, 0, n - 1))
+
+
+def activation(name: str = "sigma", latex: str | None = None) -> type[Function]:
+    r"""A differentiable function of one number, of which nothing else is known.
+
+    The same name gives the same function. Its derivative is `.prime()`, and that has one too.
+    `latex` is how it is printed; by default, by its name, with Greek letters.
+
+    >>> sigma, x = activation(), Symbol("x")
+    >>> sigma(x**2).diff(x)
+    2*x*sigma'(x**2)
+    >>> sigma.prime().prime()(x)
+    sigma''(x)
+    """
+    return _generic(name, sympy_latex(Symbol(name)) if latex is None else latex, 0)
+
+
+@cache
+def _generic(name, latex, order):
+    def fdiff(self, argindex=1):
+        if argindex != 1:
+            raise ArgumentIndexError(self, argindex)
+        return prime()(self.args[0])
+
+    def prime():
+        return _generic(name, latex, order + 1)
+
+    members = {
+        "nargs": 1,
+        "fdiff": fdiff,
+        "prime": staticmethod(prime),
+        "letters": latex + "'" * order,
+    }
+    return type(name + "'" * order, (Function,), members)
+
+
+class FunctionOf(Function):
+    """C(u_0, .., u_{n-1}); its arguments are j -> u_j, n and j -> dC/du_j. See `function_of`."""
+
+    nargs = 3
+
+    def _eval_derivative(self, t):
+        u, n, gradient = self.args
+        return sum_over(lambda j: gradient(j) * u(j).diff(t), n)
+
+
+def function_of(u: Callable, n, gradient: Callable) -> FunctionOf:
+    """Any differentiable C(u(0), .., u(n-1)), a number; its gradient has the entries gradient(j).
+
+    The axiom: its derivative is the total differential. Letters given as the gradient stand for
+    its values at one point, so a second derivative needs a gradient written out in terms of u.
+
+    >>> n, p = widths("n"), indices("p")
+    >>> a, g = vector("a", n), vector("g", n)
+    >>> cost = function_of(lambda j: a[j, 0], n, lambda j: g[j, 0])
+    >>> cost.diff(a[p, 0])
+    Sum(KroneckerDelta(_k, p, (0, n - 1))*g[_k, 0], (_k, 0, n - 1))
+    """
+    j = _index("j")
+    return FunctionOf(Lambda(j, fresh(u(j))), n, Lambda(j, fresh(gradient(j))))
+
+
+def entry(M: MatrixExpr, i, j=0) -> Expr:
+    """The entry (i, j) of a matrix expression, by the definition of what was done.
+
+    Raises ProofError for an operation that is not among sums, products, powers, transposes,
+    Hadamard products and powers, `applyfunc`, `DiagMatrix` of a column, 0, 1 and identity matrices.
+
+    >>> m, n = widths("m n")
+    >>> i, j = indices("i j")
+    >>> entry(vector("d", m) * vector("x", n).T, i, j)
+    d[i, 0]*x[j, 0]
+    """
+    i, j = sympify(i), sympify(j)
+    match M:
+        case MatrixSymbol() | MatrixBase():
+            return M[i, j]
+        case MatAdd():
+            return Add(*(entry(A, i, j) for A in M.args))
+        case MatMul():
+            return _entry_of_product(*M.as_coeff_matrices(), i, j)
+        case MatPow() if M.exp.is_Integer and M.exp > 1:
+            return _entry_of_product(S.One, [M.base] * int(M.exp), i, j)
+        case Transpose():
+            return entry(M.arg, j, i)
+        case HadamardProduct():
+            return Mul(*(entry(A, i, j) for A in M.args))
+        case HadamardPower():
+            return entry(M.base, i, j) ** M.exp
+        case ElementwiseApplyFunction():
+            return fresh(M.function)(entry(M.expr, i, j))
+        case OneMatrix():
+            return S.One
+        case ZeroMatrix():
+            return S.Zero
+        case Identity():
+            return _delta(i, j, M.shape[0])
+        case DiagMatrix() if M.args[0].shape[1] == 1:
+            return entry(M.args[0], i) * _delta(i, j, M.shape[0])
+    raise ProofError(f"no definition of an entry of {type(M).__name__}, got {M}: write it out")
+
+
+def _entry_of_product(coefficient, factors, i, j):
+    first, *rest = factors
+    if not rest:
+        return coefficient * entry(first, i, j)
+    rest = MatMul(*rest)
+    if first.shape[1] == 1:
+        return coefficient * entry(first, i, 0) * entry(rest, 0, j)
+    return coefficient * sum_over(lambda k: entry(first, i, k) * entry(rest, k, j), first.shape[1])
+
+
+def _delta(i, j, n):
+    """[i = j], with the range of the two indices: SymPy leaves it out of a DiagMatrix."""
+    return KroneckerDelta(i, j, (0, n - 1))
+
+
+def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
+    """What a statement says about numbers: (name of the entry or "", left, right).
+
+    Two matrix expressions of equal shape give one pair, their entries (i, j) for two free indices
+    that neither of them uses; lists, tuples and explicit matrices give one for each entry.
+    """
+    if any(isinstance(side, (list, tuple, MatrixBase)) for side in (lhs, rhs)):
+        left, right = _listed(lhs), _listed(rhs)
+        if left.keys() != right.keys():
+            raise ProofError(f"{len(left)} entries against {len(right)}, or another shape: "
+                             f"{lhs} and {rhs}")  # fmt: skip
+        return [
+            (f"{place} {where}".strip(), l, right_entry)
+            for place in left
+            for where, l, right_entry in pairs(left[place], right[place])
+        ]
+    lhs, rhs = sympify(lhs), sympify(rhs)
+    shapes = [getattr(side, "shape", ()) for side in (lhs, rhs)]
+    if shapes[0] != shapes[1]:
+        raise ProofError(f"a shape {shapes[0]} against {shapes[1]}: {lhs} and {rhs}")
+    if not isinstance(lhs, MatrixExpr):
+        for side in (lhs, rhs):
+            if not isinstance(side, Expr):
+                raise ProofError(f"a side is a number or a matrix, got {side}")
+        return [("", lhs, rhs)]
+    taken = {s.name for side in (lhs, rhs) for s in side.atoms(Symbol, MatrixSymbol)}
+    letters = (s for s in ("i", "j", "p", "q", "r", "s", "row", "column") if s not in taken)
+    i, j = (S.Zero if size == 1 else indices(next(letters)) for size in lhs.shape)
+    return [("", entry(lhs, i, j), entry(rhs, i, j))]
+
+
+def _listed(side):
+    if isinstance(side, (list, tuple)):
+        return {f"[{place}]": value for place, value in enumerate(side)}
+    if isinstance(side, (MatrixBase, MatrixExpr)) and all(size.is_Integer for size in
+                                                         map(sympify, side.shape)):  # fmt: skip
+        rows, columns = map(int, side.shape)
+        return {f"[{i}, {j}]": entry(side, i, j) for i in range(rows) for j in range(columns)}
+    raise ProofError(f"a list is compared with a list and a matrix with a matrix, got {side}")
+
+
+def fresh(expr):
+    """The same expression with a new name for every summation index.
+
+    Nothing that is put in later can then be mistaken for a summation index.
+    """
+    if not expr.has(ExprWithLimits):
+        return expr
+    expr = expr.func(*map(fresh, expr.args))
+    if not isinstance(expr, Sum):
+        if isinstance(expr, ExprWithLimits):
+            raise ProofError(f"sums are the only operation with an index here, got {expr}")
+        return expr
+    body, limits = expr.function, []
+    for k, low, high in expr.limits:
+        if not (low.is_integer and high.is_integer):
+            raise ProofError(f"a sum runs between whole numbers, got {low} to {high}: use widths")
+        new = _index("k", low)
+        body, limits = body.xreplace({k: new}), [limit.xreplace({k: new}) for limit in limits]
+        limits.append(Tuple(new, low, high))
+    return Sum(body, *limits)
+
+
+def _index(name, low=S.Zero):
+    return Dummy(name, integer=True, nonnegative=sympify(low).is_nonnegative or None)

@@ -1,0 +1,365 @@
+"""The ledger, and what ties it to the equations of the book. Every judge is shown lies."""
+
+import itertools
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+from equations import repeated, unmatched
+from nbformat import v4
+from sympy import Derivative, cos, exp, sin, symbols
+
+from book._ext.ledger_page import RECORD, equations, fill, labelled, page
+from companion import ledger
+from companion.ledger import Entry, LedgerError, checked, proved
+from companion.symbolic import ProofError
+
+ROOT = Path(__file__).parents[1]
+BOOK = [nbformat.read(path, as_version=4) for path in sorted((ROOT / "book").glob("*.ipynb"))]
+x, y = symbols("x y")
+PRODUCT = Derivative(x * sin(x), x), sin(x) + x * cos(x)
+EQUAL = x * (sin(x) / x + cos(x))
+
+
+# proved()
+
+
+def test_a_derivative_is_printed_as_it_stands_and_proved():
+    entry = proved("eq-product", *PRODUCT, wrong={"one term": x * cos(x)})
+    assert (entry.kind, entry.known) == ("proved", "Proved in SymPy")
+    assert r"\frac{d}{d x}" in entry.statement and r"\cos" in entry.statement
+    [(variant, counterexample)] = entry.refuted
+    assert variant.startswith("one term, $x ") and "left = " in counterexample
+
+
+def test_several_statements_stand_under_one_label():
+    lhs, rhs = [Derivative(x * y**2, x), Derivative(x * y**2, y)], [y**2, 2 * x * y]
+    entry = proved("eq-two", lhs, rhs, wrong={"a factor": [y**2, x * y]})
+    assert entry.statement.count("&=") == 2
+    assert entry.refuted[0][0] == "a factor, $x y$"  # the line that is wrong, and no other
+
+
+def test_each_line_that_is_called_wrong_must_be():
+    lhs, rhs = [Derivative(x**2, x), Derivative(y**2, y)], [2 * x, 2 * y]
+    entry = proved("eq-two", lhs, rhs, wrong={"halves": [x, y]})
+    assert [variant for variant, _ in entry.refuted] == ["halves, $x$", "halves, $y$"]
+    with pytest.raises(LedgerError, match="halves, .* holds as well"):
+        proved("eq-two", lhs, rhs, wrong={"halves": [x, 2 * (y**2 + y) / (y + 1)]})
+
+
+def test_a_second_derivative_is_carried_out():
+    proved("eq-mixed", Derivative(exp(x * y), x, y), (1 + x * y) * exp(x * y), wrong=exp(x * y))
+    with pytest.raises(ProofError):
+        proved("eq-mixed", Derivative(exp(x * y), x, y), y * exp(x * y), wrong=exp(x * y))
+
+
+def test_a_wrong_variant_needs_no_name():
+    entry = proved("eq-product", *PRODUCT, wrong=x * cos(x))
+    assert entry.refuted[0][0].startswith("$x ")
+
+
+def test_a_wrong_equation_is_not_proved():
+    with pytest.raises(ProofError):
+        proved("eq-product", PRODUCT[0], x * cos(x), wrong={"one term": sin(x)})
+
+
+@pytest.mark.parametrize(
+    "wrong, verdict",
+    [
+        ({}, "nothing was refuted"),
+        ({"nothing": PRODUCT[1]}, "nothing is rhs itself"),
+        ({"one term": x * cos(x), "in other words": EQUAL}, "in other words, .* holds as well"),
+        ({"a list": [x]}, "a list stands against one expression"),
+    ],
+)
+def test_a_wrong_variant_must_be_wrong(wrong, verdict):
+    with pytest.raises(LedgerError, match=f"eq-product.*{verdict}"):
+        proved("eq-product", *PRODUCT, wrong=wrong)
+
+
+def test_a_wrong_variant_without_a_counterexample_is_an_error(monkeypatch):
+    monkeypatch.setattr(ledger, "refute", lambda left, right: None)
+    with pytest.raises(LedgerError, match="one term, .* was not refuted: no counterexample"):
+        proved("eq-product", *PRODUCT, wrong={"one term": x * cos(x)})
+
+
+def test_an_equation_that_says_nothing_is_refused():
+    with pytest.raises(LedgerError, match="eq-a: both sides are .* nothing is said"):
+        proved("eq-a", PRODUCT[0].doit(), PRODUCT[1], wrong={"one term": x * cos(x)})
+
+
+def test_lists_must_have_one_length():
+    with pytest.raises(LedgerError, match="2 left-hand and 1 right-hand"):
+        proved("eq-two", [x, y], [x], wrong={"y": [y]})
+
+
+# checked()
+
+rng = np.random.default_rng(0)
+SHAPES = [(3, 3), (2, 4), (1, 1), (4, 4)]
+MATRICES = [rng.normal(size=shape) for shape in SHAPES]
+
+
+def gram(a):
+    return a.T @ a
+
+
+def gram_by_sums(a):
+    return np.einsum("ki,kj->ij", a, a)
+
+
+def other_side(a):
+    return a @ a.T  # for 2 x 4 it has another shape, for 1 x 1 it is right
+
+
+def test_numbers_agree_and_the_wrong_variant_does_not():
+    wrong = {"the other side": other_side}
+    entry = checked("eq-gram", gram, gram_by_sums, iter(MATRICES), wrong=wrong, says="Any $A$.")
+    assert entry.kind == "checked" and entry.statement == "Any $A$."
+    assert entry.known == "Checked on 4 cases, to a relative error of $10^{-12}$"
+    assert entry.refuted == (("the other side", "off by more than 0.001 in 3 of 4 cases"),)
+
+
+@pytest.mark.parametrize(
+    "tolerance, shown", [(0, "0"), (1e-4, "0.0001"), (2.5e-9, r"$2.5 \cdot 10^{-9}$")]
+)
+def test_a_tolerance_is_shown_as_it_is(tolerance, shown):
+    wrong = {"twice": lambda n: 2 * n}
+    entry = checked("eq-n", float, float, range(3), wrong=wrong, tolerance=tolerance)
+    assert entry.known == f"Checked on 3 cases, to a relative error of {shown}"
+
+
+def nearly(factor):
+    return lambda a: factor * gram(a)
+
+
+REFUSED = {  # name: (right, cases, wrong, tolerance, what the ledger must say)
+    "another value": (other_side, MATRICES[:1], {"w": nearly(2)}, 1e-12, "differ in case 0, array"),
+    "a little off": (nearly(1 + 1e-9), MATRICES, {"w": nearly(2)}, 1e-12, "allowed 1e-12"),
+    "not a number": (nearly(np.nan), MATRICES, {"w": nearly(2)}, 1e-12, "relative error inf"),
+    "no cases": (gram_by_sums, [], {"w": nearly(2)}, 1e-12, "no cases"),
+    "nothing wrong": (gram_by_sums, MATRICES, {}, 1e-12, "nothing was refuted"),
+    "a wrong that is right": (gram_by_sums, MATRICES, {"same": gram}, 1e-12, "'same' was not"),
+    "a wrong that is nearly right": (
+        gram_by_sums, MATRICES, {"w": nearly(1.0009)}, 1e-12, "off by more than 0.001",
+    ),
+    "a wrong in shape only": (
+        gram_by_sums, MATRICES, {"w": lambda a: gram(a).ravel()}, 1e-12, "'w' was not refuted",
+    ),
+    "a wrong without numbers": (gram_by_sums, MATRICES, {"w": nearly(np.nan)}, 1e-12, "not refut"),
+    "a wrong without a name": (gram_by_sums, MATRICES, other_side, 1e-12, "wrong must be"),
+    "a loose tolerance": (gram_by_sums, MATRICES, {"w": nearly(2)}, 1e-3, "from 0 to 0.0001"),
+    "no tolerance": (gram_by_sums, MATRICES, {"w": nearly(2)}, np.nan, "got nan"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("right, cases, wrong, tolerance, verdict", REFUSED.values(), ids=REFUSED)
+def test_a_check_is_refused(right, cases, wrong, tolerance, verdict):
+    with pytest.raises(LedgerError, match=f"eq-gram: .*{verdict}"):
+        checked("eq-gram", gram, right, cases, wrong=wrong, tolerance=tolerance)
+
+
+# Entry
+
+
+@pytest.mark.parametrize(
+    "new, verdict",
+    [
+        ({"label": "bp2"}, "got 'bp2'"),
+        ({"label": "eq-BP 2"}, "got 'eq-BP 2'"),
+        ({"kind": "believed"}, "proved or checked, got 'believed'"),
+        ({"refuted": ()}, "nothing was refuted"),
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_refused(new, verdict):
+    good = record("proved", "eq-a")
+    assert Entry(**good).label == "eq-a"
+    with pytest.raises(LedgerError, match=verdict):
+        Entry(**good | new)
+
+
+def test_an_entry_shows_itself():
+    entry = proved("eq-a", *PRODUCT, wrong={"one term": x * cos(x)}, given="$x > 0$")
+    shown = entry._repr_mimebundle_()
+    assert shown["text/plain"].startswith("eq-a: Proved in SymPy, given $x > 0$.\n  refuted: one")
+    lines = shown["text/markdown"].splitlines()
+    assert lines[0] == "**Proved in SymPy, given $x > 0$.**"
+    assert "$$" in lines and lines[-1].startswith("- one term, $x ")
+    record = json.loads(json.dumps(shown[RECORD]))
+    assert Entry(**record | {"refuted": tuple(map(tuple, record["refuted"]))}) == entry
+
+
+# Equations and calls in notebooks
+
+WORDS = "Here:\n\n$$\na + b\n$$ (eq-a)\n\n$$ c $$\n\nand\n\n```{math}\n:label: eq-b\nb\n```\n"
+
+
+def cell(source, *shown, tags=()):
+    """A cell of code that shows the entries (kind, label)."""
+    data = [{RECORD: record(*entry), "text/plain": ""} for entry in shown]
+    outputs = [v4.new_output("display_data", data=bundle) for bundle in data]
+    return v4.new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
+
+
+def record(kind, label):
+    known = "Proved in SymPy" if kind == "proved" else "Checked on 9 cases"
+    refuted = [["a lost transpose", "n = 2: left = 1, right = 3"]]
+    entry = {"label": label, "kind": kind, "statement": "$$1 = 1$$", "known": known}
+    return entry | {"refuted": refuted, "given": ""}
+
+
+def good():
+    """Cell 1 holds two equations; 2 proves one, 3 checks the other."""
+    return v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell("# 3. Sweep forward"),
+            v4.new_markdown_cell(WORDS),
+            cell('proved("eq-a", 1, 1, wrong=2)', ("proved", "eq-a")),
+            cell('ledger.checked("eq-b", f, g, [1], wrong={})', ("checked", "eq-b")),
+        ]
+    )
+
+
+def swap(nb, one, other):
+    nb.cells[one], nb.cells[other] = nb.cells[other], nb.cells[one]
+
+
+def say(nb, old, new, number=1):
+    assert old in nb.cells[number].source
+    nb.cells[number].source = nb.cells[number].source.replace(old, new)
+
+
+TWO = ("display(proved('eq-a', 1, 1), checked('eq-b'))", ("proved", "eq-a"), ("checked", "eq-b"))
+PLANTED = {  # name: (what is done to the good notebook, all that the judge must say)
+    "nothing": (lambda nb: None, []),
+    "two calls in a cell": (lambda nb: nb.cells.__setitem__(slice(2, 4), [cell(*TWO)]), []),
+    "no call": (lambda nb: nb.cells.pop(2), ["eq-a: neither proved nor checked"]),
+    "no equation": (lambda nb: say(nb, "$$ (eq-a)", "$$"), ["cell 2: proved('eq-a'), but no"]),
+    "only code": (
+        lambda nb: say(nb, "Here:\n\n$$\na + b\n$$ (eq-a)", "```text\n$$ a $$ (eq-a)\n```"),
+        ["cell 2: proved('eq-a'), but no equation has this label"],
+    ),
+    "the call first": (
+        lambda nb: swap(nb, 1, 2),
+        ["cell 1: proved('eq-a') stands before its equation", "eq-a: neither"],
+    ),
+    "a label twice": (lambda nb: say(nb, "eq-b", "eq-a"), ["eq-a: two", "cell 3: checked('eq-b')"]),
+    "a label of another kind": (
+        lambda nb: [say(nb, "eq-a", "bp2"), nb.cells.pop(2)],
+        ["bp2: the label of an equation begins with eq-", "bp2: neither"],
+    ),
+    "a result thrown away": (
+        lambda nb: nb.cells[2].update(outputs=[]),
+        ["cell 2: proved('eq-a') is not shown", "eq-a: neither"],
+    ),
+    "a result of another call": (
+        lambda nb: say(nb, "checked", "proved", 3),
+        ["cell 3: proved('eq-b') is not shown", "cell 3: shows eq-b as checked", "eq-b: neither"],
+    ),
+    "a result without a call": (
+        lambda nb: nb.cells[3].update(source="entry"),
+        ["cell 3: shows eq-b as checked, but does not call", "eq-b: neither"],
+    ),
+    "a computed label": (
+        lambda nb: say(nb, '"eq-a"', "label", 2),
+        ["cell 2: write the label", "cell 2: shows eq-a as proved", "eq-a: neither"],
+    ),
+    "a call that fails on purpose": (
+        lambda nb: nb.cells.append(cell("proved('eq-c', 1, 2)", tags=["raises-exception"])),
+        [],
+    ),
+    "a magic": (lambda nb: nb.cells.append(cell("%pwd")), []),
+    "only a call that fails": (
+        lambda nb: nb.cells[2].metadata.update(tags=["raises-exception"]),
+        ["eq-a: neither"],
+    ),
+}
+
+
+@pytest.mark.parametrize("plant, verdict", PLANTED.values(), ids=PLANTED)
+def test_equations_and_calls_are_matched(plant, verdict):
+    nb = good()
+    plant(nb)
+    found = unmatched(nb)
+    assert len(found) == len(verdict), found
+    assert all(line.startswith(start) for line, start in zip(found, verdict)), found
+
+
+@pytest.mark.parametrize("nb", BOOK, ids=lambda nb: nb.cells[0].source.splitlines()[0])
+def test_every_labelled_equation_of_the_book_is_proved_or_checked(nb):
+    assert unmatched(nb) == []
+
+
+def test_no_label_is_used_twice_in_the_book():
+    assert repeated(BOOK) == []
+    assert repeated([good(), good()]) == ["eq-a", "eq-b"]
+
+
+def test_only_notebooks_have_labelled_equations():
+    for path in (ROOT / "book").glob("*.md"):
+        assert labelled(path.read_text(encoding="utf-8")) == [], path.name
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (WORDS, [("eq-a", "a + b"), ("eq-b", "b")]),
+        ("$$ a $$\n\nwords (eq-a)", []),
+        ("$$ a $$\n$$ b $$ (eq-b)", [("eq-b", "b")]),
+        ("within a line $$ a $$ (eq-a)\n\n$$ b $$ (eq-b) and more\n\n$$ c $$\n(eq-c)", []),
+        (":::{math}\n:class: c\n:label: eq-c\n\nc\n:::", [("eq-c", "c")]),
+        ("```python\n$$ a $$ (eq-a)\n```\n$$ b $$ (eq-b)", [("eq-b", "b")]),
+        ("```{note}\n$$ a $$ (eq-a)\n```\nand `x`\n```{note}\n$$ b $$\n```", [("eq-a", "a")]),
+    ],
+)
+def test_equations_are_found(words, expected):
+    assert labelled(words) == expected
+
+
+# The page
+
+
+def test_the_page_names_each_equation_and_how_it_is_known():
+    other = v4.new_notebook(cells=[v4.new_markdown_cell("# Notation")])
+    text = page([other, good()])
+    assert text.startswith("Proved: 1. Checked: 1.\n\n## 3. Sweep forward\n")
+    assert "Notation" not in text  # it has no equation
+    first, second = text.split("{eq}`")[1:]
+    assert first.startswith(
+        "eq-a`\n: $$\n  a + b\n  $$\n\n  Proved in SymPy.\n\n  $$1 = 1$$\n\n  Wrong"
+    )
+    assert "\n  - a lost transpose (n = 2: left = 1, right = 3)\n" in first
+    assert second.startswith("eq-b`\n: $$\n  b\n") and "Checked on 9 cases" in second
+
+
+def test_the_page_says_what_is_not_known():
+    nb = good()
+    nb.cells[2].outputs = []
+    text = page([nb])
+    assert text.startswith("Proved: 0. Checked: 1.")
+    assert text.count("Neither proved nor checked.") == 1
+
+
+def test_the_page_of_a_book_without_labels_says_so():
+    assert page([]) == "No equation has a label yet, so the ledger is empty."
+
+
+def test_the_page_has_all_that_the_book_shows():
+    everything = list(itertools.chain.from_iterable(map(equations, BOOK)))
+    assert page(BOOK).count("{eq}`") == len(everything)
+
+
+def test_the_page_is_filled_when_the_book_is_built():
+    source = [(ROOT / "book" / "ledger.md").read_text(encoding="utf-8")]
+    fill(SimpleNamespace(srcdir=ROOT), "book/ledger", source)
+    assert source[0].endswith(page(BOOK) + "\n")
+    other = ["# API"]
+    fill(SimpleNamespace(srcdir=ROOT), "book/api", other)
+    assert other == ["# API"]
+
+
+def test_companion_and_the_page_agree_on_the_type_of_a_record():
+    assert ledger.RECORD == RECORD

@@ -1,0 +1,739 @@
+"""Every equation of the derivation is proved; what is wrong is refused and refuted."""
+
+# ruff: noqa: E731  (formulas have names here, as in the book)
+import importlib.metadata
+import random
+import subprocess
+import sys
+from fractions import Fraction
+
+import pytest
+import sympy as sp
+from sympy import (
+    Function,
+    HadamardProduct,
+    Identity,
+    KroneckerDelta,
+    Lambda,
+    MatAdd,
+    OneMatrix,
+    Piecewise,
+    S,
+    Sum,
+    Symbol,
+    Trace,
+    ZeroMatrix,
+    exp,
+    hadamard_product,
+    log,
+    symbols,
+    tanh,
+)
+from sympy.matrices.expressions.diagonal import DiagMatrix
+from sympy.tensor.array.expressions import ArrayContraction, ArraySymbol, ArrayTensorProduct
+from sympy.tensor.array.expressions.arrayexpr_derivatives import array_derive
+from sympy.tensor.array.expressions.from_array_to_matrix import convert_array_to_matrix
+
+from companion.symbolic import (
+    ProofError,
+    activation,
+    derivative,
+    entry,
+    function_of,
+    indices,
+    latex,
+    matrix,
+    normal_form,
+    prove,
+    refute,
+    same,
+    sum_over,
+    vector,
+    widths,
+)
+
+n, m, r, N = widths("n m r N")
+i, j, k, p, q = indices("i j k p q")
+sigma = activation()
+slope = sigma.prime()
+t, u, v = symbols("t u v")
+
+W, W_up = matrix("W^l", m, n), matrix("W^{l+1}", r, m)
+a, b, z, y = vector("a", n), vector("b", m), vector("z", m), vector("y", m)
+delta, delta_up, g = vector("delta", m), vector("delta^{l+1}", r), vector("g", m)
+
+
+def one_if_equal(i, j, n):
+    return KroneckerDelta(i, j, (0, n - 1))
+
+
+def gradient(f, x):
+    """The entries of the gradient of f by a vector or matrix x, and its shape, as a function."""
+    return lambda *where: derivative(f, x[where] if len(where) == 2 else x[where[0], 0])
+
+
+# name: (left, right, wrong variants of the right)
+STATEMENTS = {}
+
+
+def jacobians():
+    J, G, x, s = matrix("J", m, n), matrix("G", n, r), vector("x", n), vector("s", r)
+    f = lambda i: function_of(lambda k: x[k, 0], n, lambda k: J[i, k])
+    C = function_of(f, m, lambda i: g[i, 0])
+    inner = lambda k: function_of(lambda c: s[c, 0], r, lambda c: G[k, c])
+    f_of_inner = function_of(inner, n, lambda k: J[i, k])
+    z_i = entry(W * a + b, i)
+    yield (
+        "chain rule",
+        derivative(C, x[p, 0]),
+        entry(J.T * g, p),
+        [g[p, 0] * sum_over(lambda i: J[i, p], m)],
+    )
+    yield (
+        "product of Jacobians",
+        derivative(f_of_inner, s[q, 0]),
+        entry(J * G, i, q),
+        [sum_over(lambda k: J[i, k] * G[q, k], n)],
+    )
+    yield "affine, by a", derivative(z_i, a[p, 0]), W[i, p], [W[p, i]]
+    yield "affine, by b", derivative(z_i, b[p, 0]), one_if_equal(i, p, m), [S.One]
+    yield (
+        "rank-3 tensor",
+        derivative(z_i, W[j, k]),
+        one_if_equal(i, j, m) * a[k, 0],
+        [
+            a[k, 0],
+            one_if_equal(i, j, m) * a[j, 0],
+        ],
+    )
+    contracted = sum_over(lambda i: delta[i, 0] * derivative(entry(W * a + b, i), W[j, k]), m)
+    yield "its contraction", contracted, entry(delta * a.T, j, k), [delta[k, 0] * a[j, 0]]
+    yield (
+        "diagonal Jacobian",
+        derivative(sigma(z[j, 0]), z[p, 0]),
+        entry(DiagMatrix(z.applyfunc(slope)), j, p),
+        [slope(z[p, 0]), one_if_equal(j, p, m) * slope(sigma(z[p, 0]))],
+    )
+    yield (
+        "diagonal Jacobian times g",
+        DiagMatrix(z.applyfunc(slope)) * g,
+        hadamard_product(g, z.applyfunc(slope)),
+        [g, z.applyfunc(slope)],
+    )
+
+
+def backpropagation():
+    C = function_of(lambda j: sigma(z[j, 0]), m, lambda j: g[j, 0])
+    bp1 = hadamard_product(g, z.applyfunc(slope))
+    at_a = hadamard_product(g, z.applyfunc(sigma).applyfunc(slope))
+    yield "BP1", derivative(C, z[p, 0]), entry(bp1, p), [g[p, 0], entry(at_a, p)]
+    J = matrix("J", m, m)
+    f = lambda i: function_of(lambda k: z[k, 0], m, lambda k: J[i, k])
+    C = function_of(f, m, lambda i: g[i, 0])
+    yield "BP1 with a Jacobian", derivative(C, z[p, 0]), entry(J.T * g, p), [entry(J * g, p)]
+
+    b_up, e_up = vector("b^{l+1}", r), vector("e", r)
+    up = W_up * z.applyfunc(sigma) + b_up
+    C = function_of(lambda i: entry(up, i), r, lambda i: delta_up[i, 0])
+    bp2 = hadamard_product(W_up.T * delta_up, z.applyfunc(slope))
+    bp2_at_a = hadamard_product(W_up.T * delta_up, z.applyfunc(sigma).applyfunc(slope))
+    yield (
+        "BP2",
+        derivative(C, z[p, 0]),
+        entry(bp2, p),
+        [
+            entry(W_up.T * delta_up, p),
+            entry(bp2_at_a, p),
+            slope(z[p, 0]) * sum_over(lambda i: W_up[i, p], r) * delta_up[p, 0],
+        ],
+    )
+    frozen = sum_over(lambda i: delta_up[i, 0] * entry(up, i), r)
+    yield "BP2, delta frozen", derivative(frozen, z[p, 0]), entry(bp2, p), [-entry(bp2, p)]
+    a_l = vector("a^l", m)
+    E = function_of(lambda i: sigma(entry(W_up * a_l + b_up, i)), r, lambda i: e_up[i, 0])
+    back = W_up.T * hadamard_product(e_up, (W_up * a_l + b_up).applyfunc(slope))
+    yield "the error dC/da", derivative(E, a_l[p, 0]), entry(back, p), [entry(W_up.T * e_up, p)]
+
+    C = function_of(lambda i: entry(W * a + b, i), m, lambda i: delta[i, 0])
+    yield "BP3", derivative(C, b[p, 0]), delta[p, 0], [delta[p, 0] * a[p, 0]]
+    yield (
+        "BP4",
+        derivative(C, W[p, q]),
+        entry(delta * a.T, p, q),
+        [
+            entry(a * delta.T, p, q),
+            entry(delta * a.applyfunc(sigma).T, p, q),
+        ],
+    )
+    yield "by the input", derivative(C, a[q, 0]), entry(W.T * delta, q), [W[p, q] * delta[p, 0]]
+    zdot = vector("zdot", m)
+    forward = W_up * hadamard_product(z.applyfunc(slope), zdot)
+    yield "adjoint identity", delta_up.T * forward, bp2.T * zdot, [delta_up.T * W_up * zdot]
+
+    square, d, c = matrix("V", n, n), vector("d", n), vector("c", n)
+    other = matrix("V^l", n, n)
+    C = function_of(lambda i: entry(square * c.applyfunc(sigma), i), n, lambda i: d[i, 0])
+    right = hadamard_product(square.T * d, c.applyfunc(slope))
+    yield (
+        "BP2, equal widths",
+        derivative(C, c[p, 0]),
+        entry(right, p),
+        [
+            entry(hadamard_product(square * d, c.applyfunc(slope)), p),
+            entry(hadamard_product(other.T * d, c.applyfunc(slope)), p),
+        ],
+    )
+
+
+def batches_and_costs():
+    A, D = matrix("A", n, N), matrix("Delta", m, N)
+    z_of = lambda i, c: sum_over(lambda k: W[i, k] * A[k, c], n) + b[i, 0]
+    C = sum_over(lambda c: function_of(lambda i: z_of(i, c), m, lambda i: D[i, c]), N) / N
+    yield (
+        "batch, by W",
+        derivative(C, W[p, q]),
+        entry(D * A.T, p, q) / N,
+        [
+            entry(D * A.T, p, q),
+            entry(A * D.T, p, q) / N,
+        ],
+    )
+    yield "batch, by b", derivative(C, b[p, 0]), entry(D * OneMatrix(N, 1), p) / N, [D[p, p] / N]
+    quadratic = sum_over(lambda i: (sigma(z[i, 0]) - y[i, 0]) ** 2, m) / 2
+    error = hadamard_product(z.applyfunc(sigma) - y, z.applyfunc(slope))
+    yield (
+        "quadratic cost",
+        derivative(quadratic, z[p, 0]),
+        entry(error, p),
+        [
+            2 * entry(error, p),
+            sigma(z[p, 0]) - y[p, 0],
+        ],
+    )
+    penalty = t / 2 * sum_over(lambda i: sum_over(lambda k: W[i, k] ** 2, n), m)
+    yield "weight decay", derivative(penalty, W[p, q]), t * W[p, q], [2 * t * W[p, q]]
+
+    x, c = vector("x", n), vector("y", n)
+    total = sum_over(lambda k: exp(x[k, 0]), n)
+    soft = lambda i: exp(x[i, 0]) / total
+    yield (
+        "softmax, Jacobian",
+        derivative(soft(i), x[p, 0]),
+        soft(i) * (one_if_equal(i, p, n) - soft(p)),
+        [soft(i) * (1 - soft(p)), soft(i) * one_if_equal(i, p, n)],
+    )
+    yield (
+        "softmax, symmetric",
+        derivative(soft(i), x[p, 0]),
+        derivative(soft(p), x[i, 0]),
+        [-derivative(soft(p), x[i, 0])],
+    )
+    yield "softmax, columns", sum_over(lambda i: derivative(soft(i), x[p, 0]), n), S.Zero, [S.One]
+    yield "softmax, sum", sum_over(soft, n), S.One, [n * S.One]
+    shifted = exp(x[i, 0] + t) / sum_over(lambda k: exp(x[k, 0] + t), n)
+    yield "softmax, shift", shifted, soft(i), [exp(t) * soft(i)]
+    av = vector("a", n)
+    yield (
+        "softmax, matrix",
+        DiagMatrix(av) - av * av.T,
+        DiagMatrix(av) * (Identity(n) - OneMatrix(n, 1) * av.T),
+        [Identity(n) - av * av.T, DiagMatrix(av)],
+    )
+    cross = -sum_over(lambda i: c[i, 0] * log(soft(i)), n)
+    right = soft(p) * sum_over(lambda i: c[i, 0], n) - c[p, 0]
+    yield "cross-entropy", derivative(cross, x[p, 0]), right, [soft(p) - c[p, 0], -right]
+
+    s = lambda w: 1 / (1 + exp(-w))
+    binary = -sum_over(lambda i: y[i, 0] * log(s(z[i, 0])) + (1 - y[i, 0]) * log(1 - s(z[i, 0])), m)
+    yield (
+        "binary cross-entropy",
+        derivative(binary, z[p, 0]),
+        s(z[p, 0]) - y[p, 0],
+        [(s(z[p, 0]) - y[p, 0]) * s(z[p, 0])],
+    )
+    yield "sigmoid'", derivative(s(u), u), s(u) * (1 - s(u)), [s(u) * (1 + s(u))]
+    yield "tanh'", derivative(tanh(u), u), 1 - tanh(u) ** 2, [1 - tanh(u)]
+    yield "softplus'", derivative(log(1 + exp(u)), u), s(u), [s(-u)]
+
+
+def induction():
+    """P(l): dC/dt = sum_j delta^l_j dz^l_j/dt, for any scalar t that C depends on through z^l."""
+    z_l = Function("z")  # z^l_k as an unknown function of k and t
+    zdot = lambda k: derivative(z_l(k, t), t)
+    C = function_of(lambda j: sigma(z_l(j, t)), m, lambda j: g[j, 0])
+    base = lambda s: sum_over(lambda j: g[j, 0] * s(z_l(j, t)) * zdot(j), m)
+    yield "induction, base", derivative(C, t), base(slope), [base(sigma)]
+    up = lambda i: sum_over(lambda k: W_up[i, k] * sigma(z_l(k, t)), m)
+    given = sum_over(lambda i: delta_up[i, 0] * derivative(up(i), t), r)
+    back = lambda k: entry(W_up.T * delta_up, k)
+    step = sum_over(lambda k: back(k) * slope(z_l(k, t)) * zdot(k), m)
+    yield "induction, step", given, step, [sum_over(lambda k: back(k) * zdot(k), m)]
+
+
+for chapter in (jacobians, backpropagation, batches_and_costs, induction):
+    STATEMENTS |= {name: parts for name, *parts in chapter()}
+
+
+@pytest.mark.parametrize("left, right, wrong", STATEMENTS.values(), ids=STATEMENTS)
+def test_the_derivation(left, right, wrong):
+    prove(left, right)
+    assert refute(left, right, trials=4) is None
+    assert wrong
+    for variant in wrong:
+        assert not same(left, variant)
+        found = refute(left, variant)
+        assert found is not None and found.left != found.right
+        with pytest.raises(ProofError, match="not equal:\n(.|\n)*left = .*, right = "):
+            prove(left, variant)
+
+
+def test_cross_entropy_where_the_targets_sum_to_one():
+    x, c = vector("x", n), vector("y", n)
+    total = sum_over(lambda k: exp(x[k, 0]), n)
+    cross = -sum_over(lambda i: c[i, 0] * log(exp(x[i, 0]) / total), n)
+    ones = normal_form(sum_over(lambda i: c[i, 0], n))
+    error = normal_form(derivative(cross, x[p, 0])).subs(ones, 1)
+    prove(error, exp(x[p, 0]) / total - c[p, 0])
+    assert not same(error, exp(x[p, 0]) / total)
+
+
+def network(depth):
+    """The cost of a network of so many layers, and for each layer W, b, a^{l-1} and its delta."""
+    size = widths(f"n_0:{depth + 1}")
+    f = [activation(f"sigma_{l}") for l in range(depth + 1)]
+    W = [None] + [matrix(f"W^{l}", size[l], size[l - 1]) for l in range(1, depth + 1)]
+    b = [None] + [vector(f"b^{l}", size[l]) for l in range(1, depth + 1)]
+    a, z = [vector("x", size[0])], [None]
+    for l in range(1, depth + 1):
+        z.append(W[l] * a[l - 1] + b[l])
+        a.append(z[l].applyfunc(f[l]))
+    top = vector("g", size[depth])
+    C = function_of(lambda j: entry(a[depth], j), size[depth], lambda j: top[j, 0])
+    delta = {depth: hadamard_product(top, z[depth].applyfunc(f[depth].prime()))}
+    for l in range(depth - 1, 0, -1):
+        delta[l] = hadamard_product(W[l + 1].T * delta[l + 1], z[l].applyfunc(f[l].prime()))
+    return C, [(W[l], b[l], a[l - 1], delta[l]) for l in range(1, depth + 1)]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_whole_networks(depth):
+    C, layers = network(depth)
+    for W, b, below, delta in layers:
+        prove(derivative(C, b[p, 0]), entry(delta, p))
+        prove(derivative(C, W[p, q]), entry(delta * below.T, p, q))
+        wrong = entry(delta * below.applyfunc(sigma).T, p, q)
+        assert not same(derivative(C, W[p, q]), wrong)
+        assert refute(derivative(C, W[p, q]), wrong) is not None
+
+
+def test_the_axiom_agrees_with_sympy():
+    """The total differential, for an unknown function of 1 to 4 arguments."""
+    for size in range(1, 5):
+        inner = [Function(f"u_{i}")(t) for i in range(size)]
+        C = Function("C")(*inner)
+        expected = sum(sp.Derivative(C, w) * w.diff(t) for w in inner)
+        assert sp.expand(C.diff(t) - expected) == 0
+        grad = vector("g", size)
+        x = vector("x", size)
+        ours = function_of(lambda j, x=x: x[j, 0] ** 2, size, lambda j, g=grad: g[j, 0])
+        prove(derivative(ours, x[0, 0]), 2 * x[0, 0] * grad[0, 0])
+
+
+EXPRESSIONS = {
+    "affine": lambda A, B, x, y: A * x + y,
+    "outer": lambda A, B, x, y: 3 * y * x.T / 7,
+    "three": lambda A, B, x, y: B * (A * x + y),
+    "row": lambda A, B, x, y: y.T * A * x,
+    "transposed": lambda A, B, x, y: (B * A).T,
+    "square": lambda A, B, x, y: A.T * A * x,
+    "Hadamard": lambda A, B, x, y: hadamard_product(B.T * OneMatrix(4, 1), A * x, y),
+    "Hadamard power": lambda A, B, x, y: hadamard_product(y, y),
+    "diagonal": lambda A, B, x, y: (DiagMatrix(y) - y * y.T) * A,
+    "power": lambda A, B, x, y: (A * A.T) ** 3 * y,
+    "zero": lambda A, B, x, y: MatAdd(ZeroMatrix(2, 1), y),
+    "identity": lambda A, B, x, y: Identity(2) * y - y / 2,
+    "applyfunc": lambda A, B, x, y: (A * x).applyfunc(Lambda(t, t**2 + 1)),
+}
+
+
+@pytest.mark.parametrize("build", EXPRESSIONS.values(), ids=EXPRESSIONS)
+def test_entries_are_those_of_explicit_matrices(build):
+    M = build(matrix("A", 2, 3), matrix("B", 4, 2), vector("x", 3), vector("y", 2))
+    explicit = M.as_explicit()
+    for row in range(M.shape[0]):
+        for column in range(M.shape[1]):
+            assert sp.expand(entry(M, row, column).doit() - explicit[row, column]) == 0
+    assert same(M, explicit)
+    assert not same(M, explicit + sp.ones(*M.shape))
+
+
+def test_sides_of_many_kinds():
+    x = vector("x", 2)
+    prove([u + u, t], [2 * u, t])
+    prove(x, sp.Matrix([x[0, 0], x[1, 0]]))
+    prove((vector("x", n), u), (vector("x", n), u))
+    assert str(refute([u, t], [u, 2 * t], trials=1)).startswith("entry = [1], t = ")
+    with pytest.raises(ProofError, match="shape"):
+        same(W * a, a)
+    with pytest.raises(ProofError, match="2 entries against 1"):
+        prove([u, t], [u])
+    with pytest.raises(ProofError, match="a matrix with a matrix"):
+        prove([u, t], W * a)
+    with pytest.raises(ProofError, match="a number or a matrix"):
+        same(sp.true, sp.true)
+    with pytest.raises(ProofError, match="Inverse"):
+        entry(matrix("A", n, n).I, p, q)
+
+
+# The normal form keeps values: random expressions, computed before and after by plain loops.
+
+
+def random_expression(rng, depth, scope):
+    """`scope` holds pairs of an index and its width."""
+    index = lambda size: rng.choice([i for i, width in scope if width == size])
+    choice = rng.random()
+    if depth == 0 or choice < 0.18:
+        size = rng.choice([m, n])
+        leaves = (W[index(m), index(n)], b[index(m), 0], a[index(n), 0], S(rng.randint(-2, 3)))
+        return rng.choice([*leaves, one_if_equal(index(size), index(size), size)])
+    deeper = lambda scope=scope: random_expression(rng, depth - 1, scope)
+    if choice < 0.36:
+        return deeper() + deeper()
+    if choice < 0.6:
+        return deeper() * deeper()
+    if choice < 0.68:
+        return rng.choice([sigma, slope])(deeper())
+    if choice < 0.73:
+        return deeper() ** 2
+    size = rng.choice([m, n])
+    if choice < 0.85:
+        return sum_over(lambda i: deeper([*scope, (i, size)]), size)
+    letter = rng.choice(indices("i j k"))  # the same letters again and again: they may clash
+    return Sum(deeper([*scope, (letter, size)]), (letter, 0, size - 1))
+
+
+def by_loops(expr, world, env):
+    """The value of a random expression. It owes nothing to `refute`."""
+    of = lambda part: by_loops(part, world, env)
+    if expr.is_Symbol:
+        return env[expr]
+    if expr.is_Integer:
+        return int(expr)
+    if expr.is_Add:
+        return sum(map(of, expr.args))
+    if expr.is_Mul:
+        return sp.prod(map(of, expr.args))
+    if expr.is_Pow:
+        return of(expr.base) ** of(expr.exp)
+    if isinstance(expr, KroneckerDelta):
+        return int(of(expr.args[0]) == of(expr.args[1]))
+    if isinstance(expr, Sum):
+        (index, low, high), rest = expr.limits[-1], expr.limits[:-1]
+        inner = Sum(expr.function, *rest) if rest else expr.function
+        span = range(of(low), of(high) + 1)
+        return sum(by_loops(inner, world, env | {index: place}) for place in span)
+    key = (expr.func.__name__, *(str(part) if part.is_Matrix else of(part) for part in expr.args))
+    return world.setdefault(key, random.Random(str(key)).randint(-9, 9))
+
+
+def test_the_normal_form_keeps_values():
+    rng, rewritten, compared = random.Random(1), 0, 0
+    while compared < 200:
+        expr = random_expression(rng, 4, [(p, m), (i, m), (q, n), (j, n)])
+        if len(str(expr)) > 400:
+            continue
+        compared += 1
+        form = normal_form(expr)
+        rewritten += form != expr
+        for seed in range(3):
+            env = {m: 2 + seed % 2, n: 3 - seed % 2, p: seed % 2, i: 1, q: 1, j: (seed + 1) % 2}
+            assert by_loops(expr, {}, env) == by_loops(form, {}, env), (expr, form)
+        found = refute(expr, form, trials=2)
+        assert found is None, (expr, form, found)
+        assert refute(expr, form + 1, trials=1) is not None
+    assert rewritten > 100
+
+
+def test_an_index_of_one_sum_may_leave_the_range_of_another():
+    """sum_k [k = i] x_k is x_i only where x has an entry i: here i runs further than k."""
+    x = vector("x", n)
+    inner = Sum(one_if_equal(k, i, n) * x[k, 0], (k, 0, n - 1))
+    beyond = Sum(sigma(inner), (i, 0, m - 1))
+    assert not same(beyond, Sum(sigma(x[i, 0]), (i, 0, m - 1)))
+    prove(Sum(sigma(inner), (i, 0, n - 1)), Sum(sigma(x[i, 0]), (i, 0, n - 1)))
+    assert not same(Sum(one_if_equal(k, n, n), (k, 0, n - 1)), 1)  # n is a width, not an index
+
+
+def test_sums_the_normal_form_does_not_know():
+    x = vector("x", n)
+    for expr, reason in [
+        (Sum(Sum(x[k, 0], (k, 0, j)), (j, 0, n - 1)), "depend on another index"),
+        (Sum(1 / (k + 1) ** 2, (k, 0, sp.oo)), "whole numbers"),
+        (sp.Product(x[k, 0], (k, 0, n - 1)), "only operation"),
+    ]:
+        with pytest.raises(ProofError, match=reason):
+            normal_form(expr)
+
+
+# What SymPy answers wrongly, without a word. If one of these fails, SymPy has changed: look
+# whether it now answers rightly, and whether `derivative` may be less strict.
+
+x_, z_ = vector("x", n), vector("z", n)
+V = matrix("V", n, n)
+f, C = Function("f"), Function("C")
+product_of = Lambda((u, v), u * v)
+leaky = Piecewise((1, z_[j, 0] > 0), (0, True))
+
+
+def transposed_by_convert_array_to_matrix():
+    weights, below, delta = ArraySymbol("W", (m, n)), ArraySymbol("x", (n,)), ArraySymbol("d", (m,))
+    affine = ArrayContraction(ArrayTensorProduct(weights, below), (1, 2))
+    tensor = array_derive(affine, weights)
+    outer = ArrayContraction(ArrayTensorProduct(tensor, delta), (2, 3)).doit()
+    return outer.shape, convert_array_to_matrix(outer).shape
+
+
+def trace_by_vector():
+    d2, z2 = vector("d", 2), vector("z", 2)
+    slopes = Trace(d2.T * z2.applyfunc(Lambda(t, t**3))).diff(z2).as_explicit()
+    return len(set(sp.flatten(slopes.tolist()))) == 1  # truth: 3 d_0 z_0^2 and 3 d_1 z_1^2
+
+
+def shape_of_quadratic_by_x():
+    gap = (W * a + b).applyfunc(tanh) - y
+    return (gap.T * gap / 2).diff(a).shape
+
+
+SILENTLY_WRONG = {  # name: (the call, its wrong answer, the truth in words)
+    "T1 differentiate by a summation index": (
+        lambda: Sum(x_[k, 0] ** 2, (k, 0, n - 1)).diff(x_[k, 0]),
+        Sum(2 * x_[k, 0], (k, 0, n - 1)),
+        "2 x_k, with a free k",
+    ),
+    "T2 doit captures a free index": (
+        lambda: Sum(
+            one_if_equal(i, k, m) * Sum(W[i, k] * a[k, 0], (k, 0, n - 1)), (i, 0, m - 1)
+        ).doit(),
+        Sum(W[k, k] * a[k, 0], (k, 0, n - 1)),
+        "the free k stays outside",
+    ),
+    "T3 function of a vector": (lambda: C(z).diff(z), 0, "an unknown gradient"),
+    "T4 1x1 matrix by an entry": (lambda: (delta.T * W * a).diff(W[p, q]), 0, "delta_p a_q"),
+    "T5 trace by a vector": (trace_by_vector, True, "two different entries"),
+    "T6 quadratic cost by x": (shape_of_quadratic_by_x, (n, m), "(n, 1)"),
+    "T8 sum of two costs": (
+        lambda: (Trace(V.T * V) + Trace(V.T * matrix("U", n, n))).diff(V),
+        0,
+        "2 V + U",
+    ),
+    "T9 a middle used twice": (
+        lambda: C(f(u), f(u)).diff(u).subs(C, product_of).doit(),
+        4 * f(u) * f(u).diff(u),
+        "2 f f'",
+    ),
+    "T9 a middle and its square": (
+        lambda: C(f(u), f(u) ** 2).diff(u).subs(C, product_of).doit(),
+        5 * f(u) ** 2 * f(u).diff(u),
+        "3 f^2 f'",
+    ),
+    "T10 simplify lets an index escape": (
+        lambda: sp.simplify(-Sum(one_if_equal(j, p, n) * leaky * x_[j, 0], (j, 0, n - 1))),
+        Piecewise((-x_[p, 0], z_[j, 0] > 0), (0, True)),
+        "the condition is z_p > 0",
+    ),
+    "T12 arrays to matrices": (
+        transposed_by_convert_array_to_matrix,
+        ((m, n), (n, m)),
+        "(m, n) both times",
+    ),
+    "entry by its index": (lambda: z_[i, 0].diff(i), 0, "nothing: i is a whole number"),
+    "function by function": (lambda: Sum(f(k), (k, 0, n - 1)).diff(f(p)), 0, "1"),
+}
+
+
+@pytest.mark.parametrize("call, answer, truth", SILENTLY_WRONG.values(), ids=SILENTLY_WRONG)
+def test_sympy_still_answers_wrongly(call, answer, truth):
+    version = importlib.metadata.version("sympy")
+    assert str(call()) == str(answer), f"SymPy {version} has changed; the truth is: {truth}"
+
+
+REFUSED = {
+    "T1": (Sum(x_[k, 0] ** 2, (k, 0, n - 1)), x_[k, 0], "k is a summation index"),
+    "T3": (C(z), z, "z is a matrix: differentiate by one entry"),
+    "T3, by an entry": (C(z), z[p, 0], "as a number made of entries"),
+    "T4": (delta.T * W * a, W[p, q], "is a matrix: differentiate one entry"),
+    "T5": (Trace(delta.T * z.applyfunc(tanh)), z, "z is a matrix"),
+    "T5, by an entry": (Trace(V), V[p, q], "as a number made of entries"),
+    "T9": (C(f(u), f(u)), u, "two arguments"),
+    "T9, squared": (C(f(u), f(u) ** 2), u, "two arguments"),
+    "T9, entries": (C(z[i, 0], z[j, 0]), z[p, 0], "two arguments"),
+    "T15": (sp.IndexedBase("x")[i], sp.IndexedBase("x")[p], "a Symbol or an entry"),
+    "by an index": (z_[i, 0], i, "whole number"),
+    "by a width": (sum_over(lambda k: x_[k, 0], n), n, "whole number"),
+    "by a function": (f(u) ** 2, f(u), "a Symbol or an entry"),
+    "of a condition": (sp.Gt(u, 0), u, "as a number"),
+}
+
+
+@pytest.mark.parametrize("expr, wrt, reason", REFUSED.values(), ids=REFUSED)
+def test_refused_derivatives(expr, wrt, reason):
+    with pytest.raises(ProofError, match=reason):
+        derivative(expr, wrt)
+
+
+def test_traps_that_are_avoided():
+    """T2, T10 and T16: our own contraction is right where SymPy's is wrong or stuck."""
+    nested = Sum(one_if_equal(i, k, m) * Sum(W[i, k] * a[k, 0], (k, 0, n - 1)), (i, 0, m - 1))
+    prove(nested, entry(W * a, k))
+    escaped = -Sum(one_if_equal(j, p, n) * leaky * x_[j, 0], (j, 0, n - 1))
+    prove(escaped, -x_[p, 0] * Piecewise((1, z_[p, 0] > 0), (0, True)))
+    assert not same(escaped, Piecewise((-x_[p, 0], z_[j, 0] > 0), (0, True)))
+    prove(DiagMatrix(z) * g, HadamardProduct(z, g))
+    own = derivative(C(z_[i, 0], u), z_[p, 0])
+    assert own == one_if_equal(i, p, n) * sp.Derivative(C(z_[i, 0], u), z_[i, 0])
+    two = vector("z", 2)
+    assert derivative(C(two[0, 0], two[1, 0]), two[0, 0]).has(sp.Derivative)
+    captured = z_.applyfunc(Lambda(t, Sum(t * x_[k, 0], (k, 0, n - 1))))
+    prove(entry(captured, k), z_[k, 0] * sum_over(lambda s: x_[s, 0], n))
+
+
+# Counterexamples: what is wrong is refuted, what is right is not.
+
+
+def test_scalar_statements():
+    x, y = symbols("x y")
+    found = refute(sp.diff(x * sp.sin(y), x), sp.cos(y))
+    assert set(found.values) == {"y"}
+    assert float(found.left) == pytest.approx(float(sp.sin(found.values["y"])), rel=1e-15)
+    assert float(found.right) == pytest.approx(float(sp.cos(found.values["y"])), rel=1e-15)
+    assert refute(sp.diff(x * sp.sin(y), x), sp.sin(y)) is None
+    positive = Symbol("s", positive=True)
+    assert refute(sp.sqrt(positive**2), positive) is None
+    assert refute(sp.sqrt(x**2), x) is not None  # x may be negative
+    assert refute(log(x**2), 2 * log(x)) is None  # where both exist
+    assert refute(exp(x) * exp(y), exp(x + y)) is None
+    assert refute(exp(x) * exp(y), exp(x + y) + sp.Float("1e-15")) is not None
+    assert refute(sp.Max(0, x), Piecewise((x, x > 0), (0, True))) is None
+    assert refute(sp.Max(0, x), x) is not None
+    assert refute(sp.Heaviside(x), Piecewise((1, x > 0), (0, sp.Not(x > 0)))) is None
+    assert refute(sp.pi, sp.Rational(22, 7)) is not None
+    assert refute(Symbol("c", negative=True) + 1, 1).right == 1
+    with pytest.raises(ProofError, match="no value at any of 20"):
+        refute(Symbol("c", irrational=True), u)  # every number that is tried is a fraction
+
+
+def test_rounding_is_no_counterexample():
+    x = Symbol("x", positive=True)
+    right = sp.exp(40 * x) * (sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1)
+    assert refute(right * exp(60 * x), S.Zero) is None
+    assert refute(right + exp(-30 * x), S.Zero) is not None
+
+
+def test_unknown_functions():
+    h = Function("h")
+    chain = derivative(f(h(u)), u)
+    assert refute(chain, f(u).diff(u) * h(u).diff(u)) is not None
+    assert refute(chain, chain + f(u) - f(u)) is None
+    inside = derivative(f(u**2), u)  # SymPy writes Subs
+    assert refute(inside, 2 * u * f(u).diff(u)) is not None
+    second = C(u, v).diff(u, v)
+    assert refute(second, C(u, v).diff(v, u)) is None
+    assert refute(second, C(u, v).diff(u, u)) is not None
+    assert refute(sigma(u + v) ** 2, sigma(v + u) * sigma(u + v)) is None
+    assert refute(sigma(exp(u) * exp(v)), sigma(exp(u + v))) is None  # equal but for rounding
+    assert refute(sigma(exp(u)), sigma(exp(v))) is not None
+    assert refute(sigma(u), slope(u)) is not None
+    cost = lambda g: function_of(lambda i: z_[i, 0], n, g)
+    assert refute(cost(lambda i: x_[i, 0]), cost(lambda i: x_[i, 0])) is None
+    assert refute(cost(lambda i: x_[i, 0]), cost(lambda i: 2 * x_[i, 0])) is not None
+
+
+def test_what_has_no_values():
+    with pytest.raises(ProofError, match="no value at any of 20"):
+        refute(log(-exp(u)), u)
+    with pytest.raises(ProofError, match="no numbers for Integral"):
+        refute(sp.Integral(f(u), u), u)
+    with pytest.raises(ProofError, match="doit"):
+        refute(sp.Derivative(u**2, u), 2 * u)
+    with pytest.raises(ProofError, match="not proved(.|\n)*no values to compare"):
+        prove(log(-exp(u)), u)
+    with pytest.raises(ProofError, match="no argument of its own"):
+        refute(sp.Derivative(C(u, u**2), u), u)
+    assert refute(1 / (u - u + t), 1 / t) is None
+    assert refute(Piecewise((u, u > 0)), abs(u)) is None
+    with pytest.raises(ProofError, match="no proof found, and no counterexample either"):
+        prove(sp.Abs(Symbol("c", positive=True) - u) ** 2, (Symbol("c", positive=True) - u) ** 2)
+
+
+def test_a_counterexample_can_be_read_and_checked():
+    """The numbers that are named are the whole truth of a statement without matrices."""
+    found = refute(sum_over(lambda k: k, n), n**2 / 2)
+    size = found.values["n"]
+    assert found.left == size * (size - 1) / 2 and found.right == Fraction(size**2, 2)
+    assert str(found) == f"n = {size}: left = {found.left}, right = {found.right}"
+    assert str(refute(S.One, S.Zero)) == "left = 1, right = 0"
+    names = list(refute(W[i, q] * u, W[q, i] * u).values)
+    assert names == ["m", "n", "i", "q", "u"]  # widths first
+    with pytest.raises(AttributeError):
+        found.left = 0
+
+
+PRINTED = {
+    r"z^{l}_{j}": vector("z^l", n)[j, 0],
+    r"W^{l}_{jk}": W[j, k],
+    r"x_{1}": x_[0, 0],
+    r"\delta^{l+1}": delta_up,
+    r"[j = p]": one_if_equal(j, p, n),
+    r"\eta \delta_{j}": Symbol("eta") * delta[j, 0],
+    r"((W^{l+1})^{T} \delta^{l+1}) \odot \sigma'(z)": hadamard_product(
+        W_up.T * delta_up, z.applyfunc(slope)
+    ),
+    r"V^{T} x": V.T * x_,
+    r"W^{l} a + b": W * a + b,
+    r"\sum_{k=1}^{n} W^{l}_{jk} a_{k} + b_{j}": entry(W * a + b, j),
+    r"\sigma'(z_{p}) \sum_{k=1}^{r} W^{l+1}_{kp} \delta^{l+1}_{k}": slope(z[p, 0])
+    * entry(W_up.T * delta_up, p),
+    r"(\delta_{j})^{2}": None,
+    r"x_{p}^{2}": x_[p, 0] ** 2,
+    r"(z^{l}_{p})^{2}": vector("z^l", n)[p, 0] ** 2,
+    r"\frac{1}{z^{l}_{p}}": 1 / vector("z^l", n)[p, 0],
+    r"\frac{1}{N} \sum_{k=1}^{n} x_{k}": sum_over(lambda k: x_[k, 0], n) / N,
+    r"\frac{\partial f}{\partial x}": f(Symbol("x"), Symbol("y")).diff(Symbol("x")),
+    r"\frac{d f}{d u}": f(u).diff(u),
+    r"2 u f'(u^{2})": f(u**2).diff(u),
+    r"\frac{\partial^{2} C}{\partial u \partial v}": C(u, v).diff(u, v),
+    r"\sigma''(u)": slope.prime()(u),
+    r"f(u) = u^{2}": sp.Eq(f(u), u**2),
+    r"\sigma_{2}(u)": activation("sigma_2")(u),
+    r"C(x_{1}, \ldots, x_{n})": function_of(lambda i: x_[i, 0], n, lambda i: z_[i, 0]),
+    r"\sum_{k=0}^{n - 1} k x_{k}": sum_over(lambda k: k * x_[k, 0], n),
+    r"\operatorname{diag}(x) - x x^{T}": DiagMatrix(x_) - x_ * x_.T,
+    r"- 2 x_{p}": -2 * x_[p, 0],
+    r"1 - \sigma(u)^{2}": 1 - sigma(u) ** 2,
+    r"x_{p} \left(u + v\right)^{2}": (u + v) ** 2 * x_[p, 0],
+    r"\frac{d}{d u} \sin{\left(u \right)}": sp.Derivative(sp.sin(u), u),
+    r"x^{\circ 2}": hadamard_product(x_, x_),
+    r"I + \mathbf{1}": Identity(n) + OneMatrix(n, n),
+    r"\left(\sum_{k=1}^{n} x_{k}\right) \sum_{j=1}^{n} z_{j}": Sum(x_[k, 0], (k, 0, n - 1))
+    * Sum(z_[k, 0], (k, 0, n - 1)),
+}
+del PRINTED[r"(\delta_{j})^{2}"]
+
+
+@pytest.mark.parametrize("text, expr", PRINTED.items(), ids=PRINTED)
+def test_latex(text, expr):
+    assert latex(expr) == text
+
+
+def test_latex_never_uses_a_letter_twice():
+    letters = indices("k j i m r s t u v w p q")
+    inner = sum_over(lambda s: sum_over(lambda c: W[s, c], n), m)
+    text = latex(inner * sp.prod(letters))
+    assert text.endswith(r"\sum_{k_{2}=1}^{m} \sum_{k_{1}=1}^{n} W^{l}_{k_{2},k_{1}}")
+    assert latex(Sum(x_[p, 0], (p, 0, n - 1))) == r"\sum_{p=1}^{n} x_{p}"
+    assert latex(x_[p, 0] * Sum(x_[p, 0], (p, 0, n - 1))) == r"x_{p} \sum_{k=1}^{n} x_{k}"
+
+
+def test_companion_does_not_import_sympy():
+    code = "import sys, companion; sys.exit('sympy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
