@@ -22,6 +22,7 @@ from companion.draw import (
     DARK,
     VALUE,
     describe,
+    evaluation,
     graph,
     layout,
     svg,
@@ -467,6 +468,15 @@ def test_the_player_says_what_it_shows():
     assert repr(animation).startswith("Animation of 9 steps: the values from left to right")
     assert f'<img alt="{animation!r}" id=' in animation.html
     assert 'type="range" aria-label="Step"' in animation.html
+
+
+def test_an_evaluation_is_the_first_half_and_shows_no_adjoint():
+    e = two_uses()
+    shown = evaluation(e)
+    assert len(frames(shown)) == 4
+    assert repr(shown) == f"Animation of 4 steps: the values from left to right. {describe(e)}"
+    for sign in (f"stroke: {ADJOINT};", "adjoint"):
+        assert sign in sweeps(e).html and sign not in shown.html
 
 
 def test_captions_do_the_arithmetic(monkeypatch):

@@ -1,4 +1,4 @@
-"""A forward and a reverse sweep, step by step, in a player that needs nothing but the page.
+"""An evaluation, or both sweeps, step by step, in a player that needs nothing but the page.
 
 The player is Matplotlib's. Its frames are SVG and follow light and dark as every figure does. They
 have most lines in common: the page holds each line once, and for each frame the numbers of its
@@ -51,6 +51,20 @@ class Animation:
         return self.description
 
 
+def evaluation(
+    output: Node, *, names: Mapping[Node, str] | None = None, digits: int = 4
+) -> Animation:
+    """The values of the graph of `output` one by one, parents first, each with its arithmetic.
+
+    The arguments are those of `graph`. The first step shows the inputs; each of the others adds one
+    value, and marks the node and the edges it comes from.
+    """
+    plan = Plan(output, names, True, None, None, False, digits)
+    steps = _forward(plan)
+    said = describe(output, names=names, digits=digits)
+    return _animation(plan, steps, f"the values from left to right. {said}")
+
+
 def sweeps(
     output: Node,
     *,
@@ -58,14 +72,19 @@ def sweeps(
     partials: bool = False,
     digits: int = 4,
 ) -> Animation:
-    """The values of the graph of `output` one by one, then its adjoints, each with its arithmetic.
+    """The steps of `evaluation`, then the adjoints one by one, each with its arithmetic.
 
-    The arguments are those of `graph`. The first step shows the inputs; each of the others adds one
-    number, and marks the node and the edges it comes from.
+    The arguments are those of `graph`.
     """
     bar = adjoints(output)
     plan = Plan(output, names, True, None, bar, partials, digits)
     steps = _forward(plan) + _reverse(plan, bar)
+    said = describe(output, names=names, adjoints=bar, digits=digits)
+    way = "the values from left to right, then the adjoints from right to left"
+    return _animation(plan, steps, f"{way}. {said}")
+
+
+def _animation(plan, steps, words):
     captions = [caption for *_, caption in steps]
     width = max([plan.width, *(text_width(caption, LETTERS - 1) + 0.1 for caption in captions)])
     figure = Figure(figsize=(width, plan.height + 0.34))
@@ -81,10 +100,7 @@ def sweeps(
             figure, draw, frames=len(steps), init_func=lambda: None, cache_frame_data=False
         )
         player = movie.to_jshtml(fps=1, default_mode="once")
-    description = (
-        f"Animation of {len(steps)} steps: the values from left to right, then the adjoints from "
-        f"right to left. {describe(output, names=names, adjoints=bar, digits=digits)}"
-    )
+    description = f"Animation of {len(steps)} steps: {words}"
     return Animation(_compact(player, description), description)
 
 
