@@ -710,6 +710,8 @@ PRINTED = {
     r"\frac{1}{N} \sum_{k=1}^{n} x_{k}": sum_over(lambda k: x_[k, 0], n) / N,
     r"\frac{\partial f}{\partial x}": f(Symbol("x"), Symbol("y")).diff(Symbol("x")),
     r"\frac{d f}{d u}": f(u).diff(u),
+    r"\frac{d C}{d u}": sp.Derivative(C(f(u), slope(u)), u),
+    r"\frac{\partial C}{\partial f}": C(f(u), slope(u)).diff(f(u)),
     r"2 u f'(u^{2})": f(u**2).diff(u),
     r"\frac{\partial^{2} C}{\partial u \partial v}": C(u, v).diff(u, v),
     r"\sigma''(u)": slope.prime()(u),

@@ -196,7 +196,7 @@ class _BookPrinter(LatexPrinter):
         f = expr.expr
         if not isinstance(f, AppliedUndef):
             return super()._print_Derivative(expr)
-        alone = len(f.args) == 1 or f.free_symbols == set(expr.variables)  # nothing else can move
+        alone = len(f.args) == 1 or f.free_symbols == {expr.variables[0]}  # nothing else can move
         d = "d" if alone else r"\partial"
         below = " ".join(
             f"{d} {self._variable(v)}" + (f"^{{{self._print(times)}}}" if times != 1 else "")
