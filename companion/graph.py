@@ -393,11 +393,8 @@ def _apply(rule, op, *args):
 def _finite(results):
     """The results of a rule, none of which may be infinite or nan."""
     for u in results:
-        if (
-            u - u != 0
-            if type(u) is float
-            else isinstance(u, np.ndarray) and not np.isfinite(u).all()
-        ):
+        array = isinstance(u, np.ndarray)
+        if type(u) is float and u - u != 0 or array and not np.isfinite(u).all():
             raise DomainError("the value or a slope is too large for a float, or is nan")
     return results
 

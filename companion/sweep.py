@@ -64,8 +64,9 @@ def adjoints(output: Node) -> dict[Node, float]:
     >>> adjoints(x * x + x)[x]
     7.0
     """
+    order = in_order([output])
     bar = defaultdict(int, {output: 1})
-    for node in reversed(in_order([output])):
+    for node in reversed(order):
         for parent, partial in zip(node.parents, node.partials):
             bar[parent] += bar[node] * partial
     return dict(bar)

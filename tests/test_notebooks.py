@@ -130,6 +130,14 @@ PLANTED = {  # name: (what is done to the good notebook, what the judge must say
         lambda nb: nb.cells[2].metadata.mystnb.image.update(alt="figure"),
         "needs alt text",
     ),
+    "alt text of another figure": (
+        lambda nb: (
+            nb.cells[2]
+            .outputs[0]
+            .data.update({"image/svg+xml": "<svg><desc>A graph of 2 nodes and more.</desc></svg>"})
+        ),
+        "not written",
+    ),
     "two figures": (lambda nb: nb.cells[2].outputs.append(figure()), "one figure for a cell"),
     "an open solution": (lambda nb: in_words(nb, ":class: dropdown\n", ""), "not folded"),
     "no solution": (lambda nb: in_words(nb, "{solution}", "{note}"), "ex-a has no solution"),
@@ -144,7 +152,7 @@ PLANTED = {  # name: (what is done to the good notebook, what the judge must say
 def test_a_bad_notebook_is_refused(plant, verdict):
     nb = good()
     plant(nb)
-    # An editor's traces are written as they are; everything else as the tool would write it.
+    # What the tool itself would mend is written as it is; the rest as the tool would write it.
     text = nbformat.writes(nb) + "\n" if verdict == "not written" else as_text(nb)
     found = problems(text, "03_sweep.ipynb")
     if verdict is None:
@@ -236,3 +244,15 @@ def test_a_notebook_is_written_without_traces():
     assert written["cells"][0]["metadata"] == {"tags": ["hide-input"]}
     assert written["metadata"]["language_info"] == {"name": "python"}
     assert written["metadata"]["companion"] == {"needs": ["mnist"]}
+
+
+def alt_of(text):
+    return json.loads(text)["cells"][0]["metadata"]["mystnb"]["image"]["alt"]
+
+
+def test_a_figure_that_describes_itself_gives_the_alt_text():
+    said = "<svg><desc>Two nodes, 3 &lt; 4.</desc><desc>No.</desc></svg>"
+    drawn = cell("draw()", shown(**{"image/svg+xml": said}), mystnb={"image": {"alt": "old"}})
+    assert alt_of(as_text(notebook(drawn))) == "Two nodes, 3 < 4."
+    by_hand = cell("draw()", figure(), mystnb={"image": {"alt": "by hand"}})
+    assert alt_of(as_text(notebook(by_hand))) == "by hand"

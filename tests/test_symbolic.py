@@ -461,7 +461,16 @@ def test_an_index_of_one_sum_may_leave_the_range_of_another():
     beyond = Sum(sigma(inner), (i, 0, m - 1))
     assert not same(beyond, Sum(sigma(x[i, 0]), (i, 0, m - 1)))
     prove(Sum(sigma(inner), (i, 0, n - 1)), Sum(sigma(x[i, 0]), (i, 0, n - 1)))
-    assert not same(Sum(one_if_equal(k, n, n), (k, 0, n - 1)), 1)  # n is a width, not an index
+    assert not same(Sum(one_if_equal(k, p, m), (k, 0, n - 1)), 1)  # p may be n or more
+    assert not same(Sum(one_if_equal(k, m, n), (k, 0, n - 1)), 1)  # m is a width, not an index
+
+
+def test_indices_of_nested_sums_are_kept_apart():
+    by_rows = sum_over(lambda i: sigma(sum_over(lambda k: V[i, k], n)), n)
+    by_columns = sum_over(lambda i: sigma(sum_over(lambda k: V[k, i], n)), n)
+    prove(by_rows, sum_over(lambda k: sigma(sum_over(lambda i: V[k, i], n)), n))
+    assert not same(by_rows, by_columns)
+    assert refute(by_rows, by_columns) is not None
 
 
 def test_sums_the_normal_form_does_not_know():
@@ -643,6 +652,7 @@ def test_unknown_functions():
     assert refute(sigma(exp(u) * exp(v)), sigma(exp(u + v))) is None  # equal but for rounding
     assert refute(sigma(exp(u)), sigma(exp(v))) is not None
     assert refute(sigma(u), slope(u)) is not None
+    assert refute(sigma(u), sigma(u + S(10) ** -9)) is not None  # near is not equal
     cost = lambda g: function_of(lambda i: z_[i, 0], n, g)
     assert refute(cost(lambda i: x_[i, 0]), cost(lambda i: x_[i, 0])) is None
     assert refute(cost(lambda i: x_[i, 0]), cost(lambda i: 2 * x_[i, 0])) is not None
@@ -700,6 +710,8 @@ PRINTED = {
     r"\frac{1}{N} \sum_{k=1}^{n} x_{k}": sum_over(lambda k: x_[k, 0], n) / N,
     r"\frac{\partial f}{\partial x}": f(Symbol("x"), Symbol("y")).diff(Symbol("x")),
     r"\frac{d f}{d u}": f(u).diff(u),
+    r"\frac{d C}{d u}": sp.Derivative(C(f(u), slope(u)), u),
+    r"\frac{\partial C}{\partial f}": C(f(u), slope(u)).diff(f(u)),
     r"2 u f'(u^{2})": f(u**2).diff(u),
     r"\frac{\partial^{2} C}{\partial u \partial v}": C(u, v).diff(u, v),
     r"\sigma''(u)": slope.prime()(u),

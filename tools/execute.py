@@ -5,8 +5,10 @@
 A notebook whose code raises is left as it was.
 """
 
+import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -18,6 +20,7 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+DESCRIPTION = re.compile(r"<svg[^>]*><desc>(.*?)</desc>", re.DOTALL)  # companion.draw.svg
 KEPT = {"tags", "mystnb"}  # the metadata of a cell that mean something to the book
 
 
@@ -27,7 +30,16 @@ def as_text(nb: nbformat.NotebookNode) -> str:
     nb = nbformat.from_dict({**nb, "metadata": KERNEL | own})
     for cell in nb.cells:
         cell.metadata = {key: cell.metadata[key] for key in sorted(KEPT & cell.metadata.keys())}
+        for output in cell.get("outputs", []):
+            describe(cell, output.get("data", {}).get("image/svg+xml", ""))
     return nbformat.writes(nb) + "\n"
+
+
+def describe(cell: nbformat.NotebookNode, svg: str) -> None:
+    """Make what a figure says about itself, if it does, its alt text in the book."""
+    if found := DESCRIPTION.match(svg):
+        mystnb = cell.metadata.setdefault("mystnb", {})
+        mystnb.setdefault("image", {})["alt"] = unescape(found[1])
 
 
 def run(nb: nbformat.NotebookNode, folder: Path) -> None:

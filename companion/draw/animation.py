@@ -1,4 +1,4 @@
-"""A forward and a reverse sweep, step by step, in a player that needs nothing but the page.
+"""An evaluation, or both sweeps, step by step, in a player that needs nothing but the page.
 
 The player is Matplotlib's. Its frames are SVG and follow light and dark as every figure does. They
 have most lines in common: the page holds each line once, and for each frame the numbers of its
@@ -34,7 +34,7 @@ ICONS = {  # in place of a font of icons from another host
     "fast-forward": "›|",
     "plus": "+",
 }
-TERMS = 4  # of a sum that a caption writes out
+TERMS = 3  # of a sum that a caption writes out
 
 
 class Animation:
@@ -51,6 +51,20 @@ class Animation:
         return self.description
 
 
+def evaluation(
+    output: Node, *, names: Mapping[Node, str] | None = None, digits: int = 4
+) -> Animation:
+    """The values of the graph of `output` one by one, parents first, each with its arithmetic.
+
+    The arguments are those of `graph`. The first step shows the inputs; each of the others adds one
+    value, and marks the node and the edges it comes from.
+    """
+    plan = Plan(output, names, True, None, None, False, digits)
+    steps = _forward(plan)
+    said = describe(output, names=names, digits=digits)
+    return _animation(plan, steps, f"the values from left to right. {said}")
+
+
 def sweeps(
     output: Node,
     *,
@@ -58,14 +72,19 @@ def sweeps(
     partials: bool = False,
     digits: int = 4,
 ) -> Animation:
-    """The values of the graph of `output` one by one, then its adjoints, each with its arithmetic.
+    """The steps of `evaluation`, then the adjoints one by one, each with its arithmetic.
 
-    The arguments are those of `graph`. The first step shows the inputs; each of the others adds one
-    number, and marks the node and the edges it comes from.
+    The arguments are those of `graph`.
     """
     bar = adjoints(output)
     plan = Plan(output, names, True, None, bar, partials, digits)
-    steps = _forward(plan) + _reverse(plan, output, bar)
+    steps = _forward(plan) + _reverse(plan, bar)
+    said = describe(output, names=names, adjoints=bar, digits=digits)
+    way = "the values from left to right, then the adjoints from right to left"
+    return _animation(plan, steps, f"{way}. {said}")
+
+
+def _animation(plan, steps, words):
     captions = [caption for *_, caption in steps]
     width = max([plan.width, *(text_width(caption, LETTERS - 1) + 0.1 for caption in captions)])
     figure = Figure(figsize=(width, plan.height + 0.34))
@@ -81,18 +100,14 @@ def sweeps(
             figure, draw, frames=len(steps), init_func=lambda: None, cache_frame_data=False
         )
         player = movie.to_jshtml(fps=1, default_mode="once")
-    description = (
-        f"Animation of {len(steps)} steps: the values from left to right, then the adjoints from "
-        f"right to left. {describe(output, names=names, adjoints=bar, digits=digits)}"
-    )
+    description = f"Animation of {len(steps)} steps: {words}"
     return Animation(_compact(player, description), description)
 
 
 def _forward(plan):
     """A step is a role, the nodes that get their number, what is highlighted, and a caption."""
     inputs = [node for node in plan.order if not node.parents]
-    given = ", ".join(plan.called[node] for node in inputs[:TERMS])
-    steps = [(VALUE, inputs, inputs, f"Given: {given}{', …' if len(inputs) > TERMS else ''}")]
+    steps = [(VALUE, inputs, inputs, "Given: the inputs")]
     for node in plan.order:
         if node.parents:
             words = [math_name(plan.called[x]) if isinstance(x, Node) else plan.text(x)
@@ -109,7 +124,7 @@ def _forward(plan):
     return steps
 
 
-def _reverse(plan, output, bar):
+def _reverse(plan, bar):
     steps = []
     for node in reversed(plan.order):
         uses = [
@@ -118,25 +133,32 @@ def _reverse(plan, output, bar):
             for use, parent in enumerate(child.parents)
             if parent is node
         ]
-        terms = [
+        symbols = [f"{_bar(plan, child)} · {_partial(plan, child, node)}" for child, _ in uses]
+        numbers = [
             f"{_factor(plan.text(bar[child]))} · {_factor(plan.text(child.partials[use]))}"
             for child, use in uses
         ]
-        if len(terms) > TERMS:
-            terms[TERMS - 1 :] = ["…"]
-        parts = [_bar(plan.called[node]), " + ".join(terms), plan.numbers[ADJOINT][node]]
+        parts = [_bar(plan, node), _sum(symbols), _sum(numbers), plan.numbers[ADJOINT][node]]
         caption = " = ".join(part for part in parts if part)
         steps.append((ADJOINT, [node], [*uses, node], f"Reverse: {caption}"))
     return steps
+
+
+def _sum(terms):
+    return " + ".join(terms if len(terms) <= TERMS else [*terms[: TERMS - 1], "…"])
 
 
 def _factor(text):
     return f"({text})" if text.startswith("−") else text
 
 
-def _bar(name):
-    name = math_name(name)
+def _bar(plan, node):
+    name = math_name(plan.called[node])
     return rf"$\bar{{{name[1]}}}{name[2:]}" if name.startswith("$") else f"adjoint of {name}"
+
+
+def _partial(plan, child, node):
+    return "/".join(f"∂{math_name(plan.called[x])}" for x in (child, node))
 
 
 def _compact(player, description):
@@ -144,6 +166,7 @@ def _compact(player, description):
     coded = re.findall(r'  frames\[\d+\] = "data:image/svg\+xml;base64,([^"]*)"\n', player)
     frames = [base64.b64decode(text.replace("\\\n", "")).decode() for text in coded]
     frames = [re.sub(r"\s*<!--.*?-->", "", tidy(text), flags=re.S) for text in frames]
+    frames = [text.replace("fill: #ffffff", "fill: none") for text in frames]  # the paper
     frames = [[line.strip() for line in text.splitlines()] for text in frames]
     place = {line: i for i, line in enumerate(dict.fromkeys(sum(frames, [])))}
     numbers = [[place[line] for line in frame] for frame in frames]
@@ -159,5 +182,7 @@ def _compact(player, description):
     player = player.replace(old, f"{zlib.crc32(code.encode()):08x}")
     player = re.sub(r'<link rel="stylesheet"[^>]*>', "", player)
     player = re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda icon: ICONS[icon[1]], player)
+    # A form without a name is no landmark, and two players make no two landmarks of one name.
+    player = re.sub(r'<form title="[^"]*" aria-label="[^"]*"', "<form", player)
     player = player.replace("<img ", f'<img alt="{escape(description)}" ', 1)
     return player.replace('type="range"', 'type="range" aria-label="Step"', 1)

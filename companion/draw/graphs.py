@@ -349,11 +349,11 @@ class Plan:
             for role in self.roles(item):
                 if shown is None or (role, item) in shown:
                     self.draw_number(axes, item, role)
-        x = -self.shift
+        x = margin = MARGIN - self.shift
         for text, role, width in self.legend():
             _write(axes, x, self.height - 0.06, text, NUMBERS, role, ha="left")
             x += width
-        _write(axes, -self.shift, bottom - 0.08, caption, LETTERS - 1, INK, ha="left")
+        _write(axes, margin, bottom - 0.08, caption, LETTERS - 1, INK, ha="left")
 
     def highlighted(self, highlight) -> tuple[set, set]:
         """The nodes and the uses among `highlight`, with the edges between neighbours."""

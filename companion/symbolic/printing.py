@@ -6,6 +6,7 @@ r"""LaTeX in the book's letters.
     KroneckerDelta(j, p)           [j = p]          Iverson's bracket, for delta is the error
     z.applyfunc(sigma.prime())     \sigma'(z)
     f(x, y).diff(x)                \frac{\partial f}{\partial x}
+    f(x(t), y(t)).diff(t)          \frac{d f}{d t}
 
 Indices in code count from 0, in the book from 1. A sum over k = 0, .., n-1 is therefore printed
 from 1 to n, and the entry x[0, 0] as x_{1}. This is left undone in a sum in which k is not only
@@ -195,7 +196,8 @@ class _BookPrinter(LatexPrinter):
         f = expr.expr
         if not isinstance(f, AppliedUndef):
             return super()._print_Derivative(expr)
-        d = "d" if len(f.args) == 1 else r"\partial"
+        alone = len(f.args) == 1 or f.free_symbols == {expr.variables[0]}  # nothing else can move
+        d = "d" if alone else r"\partial"
         below = " ".join(
             f"{d} {self._variable(v)}" + (f"^{{{self._print(times)}}}" if times != 1 else "")
             for v, times in expr.variable_count
