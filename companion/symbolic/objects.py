@@ -20,6 +20,7 @@ from functools import cache
 
 from sympy import (
     Add,
+    BlockMatrix,
     Dummy,
     Expr,
     Function,
@@ -156,7 +157,8 @@ def entry(M: MatrixExpr, i, j=0) -> Expr:
     """The entry (i, j) of a matrix expression, by the definition of what was done.
 
     Raises ProofError for an operation that is not among sums, products, powers, transposes,
-    Hadamard products and powers, `applyfunc`, `DiagMatrix` of a column, 0, 1 and identity matrices.
+    Hadamard products and powers, `applyfunc`, `DiagMatrix` of a column, 0, 1 and identity matrices,
+    and a row of blocks times a column of blocks.
 
     >>> m, n = widths("m n")
     >>> i, j = indices("i j")
@@ -169,6 +171,8 @@ def entry(M: MatrixExpr, i, j=0) -> Expr:
             return M[i, j]
         case MatAdd():
             return Add(*(entry(A, i, j) for A in M.args))
+        case MatMul(args=(BlockMatrix() as row, BlockMatrix() as column)):
+            return _entry_of_blocks(row, column, i, j)
         case MatMul():
             return _entry_of_product(*M.as_coeff_matrices(), i, j)
         case MatPow() if M.exp.is_Integer and M.exp > 1:
@@ -200,6 +204,15 @@ def _entry_of_product(coefficient, factors, i, j):
     if first.shape[1] == 1:
         return coefficient * entry(first, i, 0) * entry(rest, 0, j)
     return coefficient * sum_over(lambda k: entry(first, i, k) * entry(rest, k, j), first.shape[1])
+
+
+def _entry_of_blocks(row, column, i, j):
+    """(A B) times C over D is A C + B D: blocks multiply like numbers."""
+    widths = [A.shape[1] for A in row.blocks[0, :]], [C.shape[0] for C in column.blocks[:, 0]]
+    if row.blockshape[0] != 1 or column.blockshape[1] != 1 or widths[0] != widths[1]:
+        raise ProofError(f"blocks are a row times a column that fit, got {row} and {column}")
+    products = zip(row.blocks[0, :], column.blocks[:, 0])
+    return Add(*(entry(A * C, i, j) for A, C in products))
 
 
 def _delta(i, j, n):

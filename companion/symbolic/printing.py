@@ -84,7 +84,9 @@ class _BookPrinter(LatexPrinter):
         subscript = row
         if element.parent.shape[1] != 1:
             subscript += column if len(row) == len(column) == 1 else f",{column}"
-        return f"{self._print(element.parent)}_{{{subscript}}}"
+        name = self._print(element.parent)
+        plain = isinstance(element.parent, MatrixSymbol)
+        return f"{name if plain else _parenthesised(name)}_{{{subscript}}}"
 
     def _index(self, i):
         return self._print(i + 1 if i.is_Integer else i)
@@ -108,6 +110,10 @@ class _BookPrinter(LatexPrinter):
 
     def _print_OneMatrix(self, expr):
         return r"\mathbf{1}"
+
+    def _print_BlockMatrix(self, expr):
+        rows = r" \\ ".join(" & ".join(map(self._print, row)) for row in expr.blocks.tolist())
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
     def _print_Identity(self, expr):
         return "I"
