@@ -723,6 +723,9 @@ PRINTED = {
     r"f(u) = u^{2}": sp.Eq(f(u), u**2),
     r"\sigma_{2}(u)": activation("sigma_2")(u),
     r"C(x_{1}, \ldots, x_{n})": function_of(lambda i: x_[i, 0], n, lambda i: z_[i, 0]),
+    r"a_{i}(x_{1}, \ldots, x_{n})": function_of(
+        lambda k: x_[k, 0], n, lambda k: z_[k, 0], vector("a", n)[indices("i"), 0]
+    ),
     r"\sum_{k=0}^{n - 1} k x_{k}": sum_over(lambda k: k * x_[k, 0], n),
     r"\operatorname{diag}(x) - x x^{T}": DiagMatrix(x_) - x_ * x_.T,
     r"- 2 x_{p}": -2 * x_[p, 0],

@@ -7,6 +7,7 @@
     sum_k f(k)             sum_over(f, n)              its index is new, so it clashes with none
     sigma, sigma'          s = activation(), s.prime()
     C(a_1, .., a_n)        function_of(a, n, gradient)
+    y_i(x_1, .., x_n)      function_of(x, n, gradient, y[i, 0])
     (W a + b)_j            entry(W * a + b, j)         an entry, by the definition of the operation
 
 SymPy has no function of symbolically many arguments. `FunctionOf` is one, and the one axiom of
@@ -47,6 +48,7 @@ from sympy import (
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.function import ArgumentIndexError
+from sympy.core.symbol import Str
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix
 from sympy.matrices.expressions.hadamard import HadamardPower
@@ -128,17 +130,19 @@ def _generic(name, latex, order):
 
 
 class FunctionOf(Function):
-    """C(u_0, .., u_{n-1}); its arguments are j -> u_j, n and j -> dC/du_j. See `function_of`."""
+    """C(u_0, .., u_{n-1}); its arguments are j -> u_j, n, j -> dC/du_j and C. See `function_of`."""
 
-    nargs = 3
+    nargs = 4
 
     def _eval_derivative(self, t):
-        u, n, gradient = self.args
+        u, n, gradient, _ = self.args
         return sum_over(lambda j: gradient(j) * u(j).diff(t), n)
 
 
-def function_of(u: Callable, n, gradient: Callable) -> FunctionOf:
+def function_of(u: Callable, n, gradient: Callable, name="C") -> FunctionOf:
     """Any differentiable C(u(0), .., u(n-1)), a number; its gradient has the entries gradient(j).
+
+    name    how it is printed: a text, or an entry such as y[i, 0] where each i has a function
 
     The axiom: its derivative is the total differential. Letters given as the gradient stand for
     its values at one point, so a second derivative needs a gradient written out in terms of u.
@@ -150,7 +154,8 @@ def function_of(u: Callable, n, gradient: Callable) -> FunctionOf:
     Sum(KroneckerDelta(_k, p, (0, n - 1))*g[_k, 0], (_k, 0, n - 1))
     """
     j = _index("j")
-    return FunctionOf(Lambda(j, fresh(u(j))), n, Lambda(j, fresh(gradient(j))))
+    name = Str(name) if isinstance(name, str) else name
+    return FunctionOf(Lambda(j, fresh(u(j))), n, Lambda(j, fresh(gradient(j))), name)
 
 
 def entry(M: MatrixExpr, i, j=0) -> Expr:

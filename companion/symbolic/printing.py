@@ -191,10 +191,11 @@ class _BookPrinter(LatexPrinter):
         return f"{text}^{{{exp}}}" if exp else text
 
     def _print_FunctionOf(self, expr, exp=None):
-        u, n, _ = expr.args
+        u, n, _, name = expr.args
         last = Dummy(integer=True, nonnegative=True)
         self._settings["symbol_names"][last] = self._print(n)
-        text = "C" + _parenthesised(rf"{self._print(u(S.Zero))}, \ldots, {self._print(u(last))}")
+        arguments = rf"{self._print(u(S.Zero))}, \ldots, {self._print(u(last))}"
+        text = self._print(name) + _parenthesised(arguments)
         return f"{text}^{{{exp}}}" if exp else text
 
     def _print_Derivative(self, expr):
