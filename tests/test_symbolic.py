@@ -755,6 +755,8 @@ def test_latex_never_uses_a_letter_twice():
     assert text.endswith(r"\sum_{k_{2}=1}^{m} \sum_{k_{1}=1}^{n} W^{l}_{k_{2},k_{1}}")
     assert latex(Sum(x_[p, 0], (p, 0, n - 1))) == r"\sum_{p=1}^{n} x_{p}"
     assert latex(x_[p, 0] * Sum(x_[p, 0], (p, 0, n - 1))) == r"x_{p} \sum_{k=1}^{n} x_{k}"
+    total = sp.Derivative(sum_over(lambda c: x_[c, 0], n), x_[indices("k"), 0])
+    assert latex(total) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j}"
     by_entry = sp.Derivative(Sum(x_[k, 0] * z_[k, 0], (k, 0, n - 1)), x_[k, 0])
     assert latex(by_entry) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j} z_{j}"
 

@@ -211,6 +211,9 @@ class _BookPrinter(LatexPrinter):
             text, body = super()._print_Derivative(expr), self._print(f)
             if f.is_Mul and not _is_fraction(f) and text.endswith(body):
                 text = text.removesuffix(body) + _parenthesised(body)  # d/dx of all factors
+            plain = r"\frac{d}{d "
+            if isinstance(expr.variables[0], MatrixElement) and text.startswith(plain):
+                text = r"\frac{\partial}{\partial " + text[len(plain) :]  # one entry of several
             return text
         alone = len(f.args) == 1 or f.free_symbols == {expr.variables[0]}  # nothing else can move
         d = "d" if alone else r"\partial"
