@@ -23,6 +23,7 @@ from companion.draw import (
     DARK,
     VALUE,
     describe,
+    evaluation,
     graph,
     layout,
     player,
@@ -488,6 +489,15 @@ def test_a_player_shows_the_figures_it_was_given():
 def test_a_player_wants_figures_of_one_size(figures):
     with pytest.raises(ValueError, match="give one figure or more, all of one size"):
         player(figures)
+
+
+def test_an_evaluation_is_the_first_half_and_shows_no_adjoint():
+    e = two_uses()
+    shown = evaluation(e)
+    assert len(frames(shown)) == 4
+    assert repr(shown) == f"Animation of 4 steps: the values from left to right. {describe(e)}"
+    for sign in (f"stroke: {ADJOINT};", "adjoint"):
+        assert sign in sweeps(e).html and sign not in shown.html
 
 
 def test_captions_do_the_arithmetic(monkeypatch):

@@ -710,6 +710,8 @@ PRINTED = {
     r"\frac{1}{N} \sum_{k=1}^{n} x_{k}": sum_over(lambda k: x_[k, 0], n) / N,
     r"\frac{\partial f}{\partial x}": f(Symbol("x"), Symbol("y")).diff(Symbol("x")),
     r"\frac{d f}{d u}": f(u).diff(u),
+    r"\frac{d C}{d u}": sp.Derivative(C(f(u), slope(u)), u),
+    r"\frac{\partial C}{\partial f}": C(f(u), slope(u)).diff(f(u)),
     r"2 u f'(u^{2})": f(u**2).diff(u),
     r"\frac{\partial^{2} C}{\partial u \partial v}": C(u, v).diff(u, v),
     r"\sigma''(u)": slope.prime()(u),
@@ -742,6 +744,8 @@ def test_latex_never_uses_a_letter_twice():
     assert text.endswith(r"\sum_{k_{2}=1}^{m} \sum_{k_{1}=1}^{n} W^{l}_{k_{2},k_{1}}")
     assert latex(Sum(x_[p, 0], (p, 0, n - 1))) == r"\sum_{p=1}^{n} x_{p}"
     assert latex(x_[p, 0] * Sum(x_[p, 0], (p, 0, n - 1))) == r"x_{p} \sum_{k=1}^{n} x_{k}"
+    slope = sp.Derivative(sum_over(lambda c: x_[c, 0], n), x_[indices("k"), 0])
+    assert latex(slope) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j}"
 
 
 def test_companion_does_not_import_sympy():

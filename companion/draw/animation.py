@@ -1,4 +1,4 @@
-"""Steps in a player that needs nothing but the page: two sweeps through a graph, or any figures.
+"""Steps in a player that needs nothing but the page: an evaluation, both sweeps, any figures.
 
 The player is Matplotlib's. Its frames are SVG and follow light and dark as every figure does. They
 have most lines in common: the page holds each line once, and for each frame the numbers of its
@@ -74,7 +74,21 @@ def player(figures: Iterable[Figure]) -> Animation:
 
     words = [getattr(figure, "description", "") for figure in figures]
     steps = " ".join(f"{i}. {text}" for i, text in enumerate(words, 1) if text)
-    return _played(shown, draw, len(figures), f"Animation of {len(figures)} steps: {steps}")
+    return _played(shown, draw, len(figures), steps)
+
+
+def evaluation(
+    output: Node, *, names: Mapping[Node, str] | None = None, digits: int = 4
+) -> Animation:
+    """The values of the graph of `output` one by one, parents first, each with its arithmetic.
+
+    The arguments are those of `graph`. The first step shows the inputs; each of the others adds one
+    value, and marks the node and the edges it comes from.
+    """
+    plan = Plan(output, names, True, None, None, False, digits)
+    steps = _forward(plan)
+    said = describe(output, names=names, digits=digits)
+    return _animation(plan, steps, f"the values from left to right. {said}")
 
 
 def sweeps(
@@ -84,14 +98,19 @@ def sweeps(
     partials: bool = False,
     digits: int = 4,
 ) -> Animation:
-    """The values of the graph of `output` one by one, then its adjoints, each with its arithmetic.
+    """The steps of `evaluation`, then the adjoints one by one, each with its arithmetic.
 
-    The arguments are those of `graph`. The first step shows the inputs; each of the others adds one
-    number, and marks the node and the edges it comes from.
+    The arguments are those of `graph`.
     """
     bar = adjoints(output)
     plan = Plan(output, names, True, None, bar, partials, digits)
     steps = _forward(plan) + _reverse(plan, bar)
+    said = describe(output, names=names, adjoints=bar, digits=digits)
+    way = "the values from left to right, then the adjoints from right to left"
+    return _animation(plan, steps, f"{way}. {said}")
+
+
+def _animation(plan, steps, words):
     captions = [caption for *_, caption in steps]
     width = max([plan.width, *(text_width(caption, LETTERS - 1) + 0.1 for caption in captions)])
     figure = Figure(figsize=(width, plan.height + 0.34))
@@ -102,20 +121,17 @@ def sweeps(
         figure.clear()
         plan.draw(figure, highlight, shown, role, caption)
 
-    description = (
-        f"Animation of {len(steps)} steps: the values from left to right, then the adjoints from "
-        f"right to left. {describe(output, names=names, adjoints=bar, digits=digits)}"
-    )
-    return _played(figure, draw, len(steps), description)
+    return _played(figure, draw, len(steps), words)
 
 
-def _played(figure, draw, count, description):
+def _played(figure, draw, count, words):
     """The player of `count` frames; draw(i) makes `figure` show frame i."""
     with matplotlib.rc_context({"animation.frame_format": "svg"}):
         movie = FuncAnimation(
             figure, draw, frames=count, init_func=lambda: None, cache_frame_data=False
         )
         page = movie.to_jshtml(fps=1, default_mode="once")
+    description = f"Animation of {count} steps: {words}"
     return Animation(_compact(page, description), description)
 
 

@@ -53,6 +53,7 @@ def latex(expr) -> str:
     expr = Tuple(*expr) if isinstance(expr, (list, tuple)) else sympify(expr)
     taken = {s.name for s in expr.free_symbols}
     taken |= {M.name.partition("^")[0] for M in expr.atoms(MatrixSymbol)}
+    taken |= {s.name for d in expr.atoms(Derivative) for s in Tuple(*d.variables).free_symbols}
     return _BookPrinter().doprint(_lettered(expr, taken))
 
 
@@ -195,8 +196,11 @@ class _BookPrinter(LatexPrinter):
         """df/dx, where f is an unknown function of letters or of other unknown functions."""
         f = expr.expr
         if not isinstance(f, AppliedUndef):
-            return super()._print_Derivative(expr)
-        alone = len(f.args) == 1 or f.free_symbols == set(expr.variables)  # nothing else can move
+            text, plain = super()._print_Derivative(expr), r"\frac{d}{d "
+            if isinstance(expr.variables[0], MatrixElement) and text.startswith(plain):
+                text = r"\frac{\partial}{\partial " + text[len(plain) :]  # one entry of several
+            return text
+        alone = len(f.args) == 1 or f.free_symbols == {expr.variables[0]}  # nothing else can move
         d = "d" if alone else r"\partial"
         below = " ".join(
             f"{d} {self._variable(v)}" + (f"^{{{self._print(times)}}}" if times != 1 else "")

@@ -56,8 +56,12 @@ class Counterexample:
 
     def __str__(self):
         where = ", ".join(f"{name} = {_text(value)}" for name, value in self.values.items())
-        sides = f"left = {_text(self.left)}, right = {_text(self.right)}"
+        digits = next(d for d in range(5, DIGITS + 1) if d == DIGITS or self._differ(d))
+        sides = f"left = {_text(self.left, digits)}, right = {_text(self.right, digits)}"
         return f"{where}: {sides}" if where else sides
+
+    def _differ(self, digits):
+        return _text(self.left, digits) != _text(self.right, digits)
 
 
 def refute(lhs, rhs, trials: int = 20) -> Counterexample | None:
@@ -285,5 +289,5 @@ def _sympy(value):
     return sympify(value)
 
 
-def _text(value):
-    return mpmath.nstr(value, 12) if isinstance(value, mpmath.mpf) else str(value)
+def _text(value, digits=5):
+    return mpmath.nstr(value, digits) if isinstance(value, mpmath.mpf) else str(value)
