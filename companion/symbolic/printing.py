@@ -90,7 +90,9 @@ class _BookPrinter(LatexPrinter):
         subscript = row
         if element.parent.shape[1] != 1:
             subscript += column if len(row) == len(column) == 1 else f",{column}"
-        return f"{self._print(element.parent)}_{{{subscript}}}"
+        name = self._print(element.parent)
+        plain = isinstance(element.parent, MatrixSymbol)
+        return f"{name if plain else _parenthesised(name)}_{{{subscript}}}"
 
     def _index(self, i):
         return self._print(i + 1 if i.is_Integer else i)
@@ -114,6 +116,10 @@ class _BookPrinter(LatexPrinter):
 
     def _print_OneMatrix(self, expr):
         return r"\mathbf{1}"
+
+    def _print_BlockMatrix(self, expr):
+        rows = r" \\ ".join(" & ".join(map(self._print, row)) for row in expr.blocks.tolist())
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
     def _print_Identity(self, expr):
         return "I"
@@ -191,10 +197,11 @@ class _BookPrinter(LatexPrinter):
         return f"{text}^{{{exp}}}" if exp else text
 
     def _print_FunctionOf(self, expr, exp=None):
-        u, n, _ = expr.args
+        u, n, _, name = expr.args
         last = Dummy(integer=True, nonnegative=True)
         self._settings["symbol_names"][last] = self._print(n)
-        text = "C" + _parenthesised(rf"{self._print(u(S.Zero))}, \ldots, {self._print(u(last))}")
+        arguments = rf"{self._print(u(S.Zero))}, \ldots, {self._print(u(last))}"
+        text = self._print(name) + _parenthesised(arguments)
         return f"{text}^{{{exp}}}" if exp else text
 
     def _print_Derivative(self, expr):
@@ -204,6 +211,9 @@ class _BookPrinter(LatexPrinter):
             text, body = super()._print_Derivative(expr), self._print(f)
             if f.is_Mul and not _is_fraction(f) and text.endswith(body):
                 text = text.removesuffix(body) + _parenthesised(body)  # d/dx of all factors
+            plain = r"\frac{d}{d "
+            if isinstance(expr.variables[0], MatrixElement) and text.startswith(plain):
+                text = r"\frac{\partial}{\partial " + text[len(plain) :]  # one entry of several
             return text
         alone = len(f.args) == 1 or f.free_symbols == {expr.variables[0]}  # nothing else can move
         d = "d" if alone else r"\partial"
