@@ -414,6 +414,7 @@ def test_the_description_says_what_is_on_the_edges_and_what_is_heavier():
     said = describe(e, partials=True, highlight=(b, c, e))
     assert "Inputs a = 2 and b = 1. c = a + b = 3 (local partials 1, 1). d = b + 1 = 2 (" in said
     assert "Output e = c * d = 6 (local partials 2, 3). Drawn heavier: b, c, e." in said
+    assert "heavier: b to c, d to e." in describe(e, highlight=[(c, 1), (e, 1)])
     assert "heavier: b, d, e" in graph(e, highlight=iter((b, d, e))).description
 
 

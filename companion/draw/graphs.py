@@ -142,7 +142,12 @@ Output v1 = c * d = 6.
         columns = 1 + max(layout.columns({node: node.parents for node in order}).values())
         sentences += [f"{len(inputs)} inputs, {columns} columns of nodes from left to right"]
     sentences += _listed("Output", [said(node) for node in results])
-    heavier = [called[item] for item in highlight if isinstance(item, Node)]
+    heavier = [
+        called[item]
+        if isinstance(item, Node)
+        else f"{called[item[0].parents[item[1]]]} to {called[item[0]]}"
+        for item in highlight
+    ]
     if heavier and len(order) <= MANY:
         sentences.append(f"Drawn heavier: {', '.join(heavier)}")
     return ". ".join(sentences) + "."
