@@ -411,6 +411,23 @@ def test_the_description_says_every_number():
     assert "Output e = c * d = 6 (tangent 5)." in describe(e, tangents=dot)
 
 
+def test_the_description_says_what_is_on_the_edges_and_what_is_heavier():
+    e = two_uses()
+    a, b, c, d, _ = in_order(e)
+    said = describe(e, partials=True, highlight=(b, c, e))
+    assert "Inputs a = 2 and b = 1. c = a + b = 3 (local partials 1, 1). d = b + 1 = 2 (" in said
+    assert "Output e = c * d = 6 (local partials 2, 3). Drawn heavier: b, c, e." in said
+    assert "heavier: b to c, d to e." in describe(e, highlight=[(c, 1), (e, 1)])
+    assert "heavier: b, d, e" in graph(e, highlight=iter((b, d, e))).description
+
+
+def test_a_node_made_by_hand_is_a_function_of_its_parents():
+    (x,) = inputs("x", 3.0)
+    y = Node(0.0, (x, x), (5.0, 7.0), name="y")
+    said = graph(y, values=False, partials=True).description
+    assert said.endswith("Input x. Output y = f(x, x) (local partials 5, 7).")
+
+
 def test_a_large_graph_is_summed_up():
     said = describe(network())
     assert said.startswith("Computational graph of 48 nodes. 19 inputs, 10 columns of nodes")

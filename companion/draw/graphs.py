@@ -79,9 +79,17 @@ def graph(
     """
     plan = Plan(output, names, values, tangents, adjoints, partials, digits)
     figure = Figure(figsize=(plan.width, plan.height))
+    highlight = list(highlight)
     plan.draw(figure, highlight)
     figure.description = describe(
-        output, names=names, tangents=tangents, adjoints=adjoints, digits=digits
+        output,
+        names=names,
+        values=values,
+        tangents=tangents,
+        adjoints=adjoints,
+        partials=partials,
+        highlight=highlight,
+        digits=digits,
     )
     return figure
 
@@ -90,11 +98,16 @@ def describe(
     output: Node | Iterable[Node],
     *,
     names: Mapping[Node, str] | None = None,
+    values: bool = True,
     tangents: Mapping[Node, object] | None = None,
     adjoints: Mapping[Node, object] | None = None,
+    partials: bool = False,
+    highlight: Iterable = (),
     digits: int = 4,
 ) -> str:
     """The graph in words, for those who do not see it. A large one is summed up.
+
+    The arguments are those of `graph`. A node that was made by hand is called f of its parents.
 
     >>> a, b = Node(2.0, name="a"), Node(1.0, name="b")
     >>> print(describe((a + b).named("c") * (b + 1).named("d"), names={}))
@@ -107,9 +120,15 @@ Output v1 = c * d = 6.
 
     def said(node):
         operands = [called[x] if isinstance(x, Node) else number(x, digits) for x in node.args]
-        parts = [called[node], node.op.format(*operands), number(node.value, digits)]
+        formula = node.op.format(*operands)
+        if node.parents and not node.op:
+            formula = f"f({', '.join(called[parent] for parent in node.parents)})"
+        parts = [called[node], formula, number(node.value, digits) if values else ""]
         extras = {"tangent": (tangents or {}).get(node), "adjoint": (adjoints or {}).get(node)}
         more = [f"{word} {number(x, digits)}" for word, x in extras.items() if x is not None]
+        if partials and node.parents:
+            slopes = ", ".join(number(x, digits) for x in node.partials)
+            more.append(f"local partial{'s' * (len(node.partials) > 1)} {slopes}")
         return " = ".join(filter(None, parts)) + (f" ({', '.join(more)})" if more else "")
 
     inputs = [node for node in order if not node.parents]
@@ -123,6 +142,14 @@ Output v1 = c * d = 6.
         columns = 1 + max(layout.columns({node: node.parents for node in order}).values())
         sentences += [f"{len(inputs)} inputs, {columns} columns of nodes from left to right"]
     sentences += _listed("Output", [said(node) for node in results])
+    heavier = [
+        called[item]
+        if isinstance(item, Node)
+        else f"{called[item[0].parents[item[1]]]} to {called[item[0]]}"
+        for item in highlight
+    ]
+    if heavier and len(order) <= MANY:
+        sentences.append(f"Drawn heavier: {', '.join(heavier)}")
     return ". ".join(sentences) + "."
 
 
