@@ -22,7 +22,7 @@ def printed(digits):
 def full(number, digits=None):
     """This number to rtol 1e-12, which is also what was printed, if `digits` are given."""
     assert digits is None or number == printed(digits)
-    return pytest.approx(number, rel=1e-12)
+    return pytest.approx(number, rel=1e-12, abs=0)
 
 
 def by_every_route(output, node):

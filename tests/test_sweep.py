@@ -279,6 +279,9 @@ def test_what_is_no_graph_and_no_seed_is_refused():
         ):
             with pytest.raises(TypeError, match="a graph is made of Nodes, got"):
                 sweep(wrong)
+    for count in (count_paths, lambda y, source: list(paths(y, source))):
+        with pytest.raises(TypeError, match="a graph is made of Nodes, got float: 2.0"):
+            count(x * 2, 2.0)
     with pytest.raises(TypeError, match=r"a seed is a dict such as {x: 1}, got list: \[Node"):
         tangents(x * 2, [x])
 
@@ -315,7 +318,7 @@ def test_very_many_paths_are_counted_without_listing_them():
     x = Node(1)
     y = diamonds(60, x)
     assert count_paths(y, x) == 2**60 == adjoints(y)[x] == tangents(y, {x: 1})[y]
-    assert count_paths(diamonds(200, x), x) == 2**200  # beyond floats that count exactly
+    assert count_paths(diamonds(100, x) + x, x) == 2**100 + 1  # no float counts that far
 
 
 def test_a_grid_has_binomially_many_paths():
@@ -356,6 +359,7 @@ v2    maximum(v1, -3)     -1       -2        1
 y     v2 - 1/2          -1.5       -2        1"""
     assert trace_table(y, {x: 1}) == table[1:]
     without = [line.split()[-2:] for line in trace_table(y).splitlines()]
+    assert trace_table(y, {}).splitlines()[-1].split()[-2:] == ["0", "1"]  # all inputs stand still
     assert without[0] == ["value", "adjoint"] and without[-1] == ["-1.5", "1"]
 
 
@@ -412,7 +416,8 @@ def wide():
 def test_a_million_nodes(work):
     """In a process of its own, where no tracer slows it down and no collector looks for cycles."""
     code = f"import gc; gc.disable(); import tests.test_sweep as t; t.{work.__name__}()"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
     assert run.returncode == 0, run.stderr
 
 
@@ -432,4 +437,4 @@ def test_a_long_chain_of_factors():
     v = x
     for _ in range(10_000):
         v = v * 1.0001
-    assert adjoints(v)[x] == pytest.approx(math.exp(10_000 * math.log1p(1e-4)), rel=1e-9)
+    assert adjoints(v)[x] == pytest.approx(math.exp(10_000 * math.log1p(1e-4)), rel=1e-9, abs=0)
