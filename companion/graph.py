@@ -30,6 +30,8 @@ from operator import attrgetter
 
 import numpy as np
 
+NOT_FINITE = "the value or a slope is too large for a float, or is nan"
+
 _births = itertools.count()
 
 
@@ -372,30 +374,33 @@ def _two(rule, op, x, y):
 def _apply(rule, op, *args):
     """The rule on the values of `args`; an error of arithmetic says where it happened."""
     values = [x._value if isinstance(x, Node) else _number(x) for x in args]
-    shapes = {u.shape for u in values if isinstance(u, np.ndarray)}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"{op.format(*(_brief(x) for x in args))}: arrays of shapes "
-            f"{' and '.join(map(str, sorted(shapes)))}: an entry stands for a point, so give both "
-            "one shape"
-        )
     try:
-        if not shapes:
-            return _finite(rule(*values))
-        with np.errstate(divide="raise", over="raise", invalid="raise"):
-            return _finite(rule(*(float(u) if isinstance(u, Fraction) else u for u in values)))
+        for u in values:
+            if isinstance(u, np.ndarray):
+                return _apply_to_arrays(rule, values)
+        results = rule(*values)
+        for u in results:
+            if type(u) is float and u - u != 0:
+                raise DomainError(NOT_FINITE)
+        return results
     except ArithmeticError as error:
         where = op.format(*(_brief(x) for x in args))
         got = " and ".join(f"{_brief(x)} = {u!r:.60}" for x, u in zip(args, values))
         raise DomainError(f"{where}: {error}, got {got}") from None
 
 
-def _finite(results):
-    """The results of a rule, none of which may be infinite or nan."""
-    for u in results:
-        array = isinstance(u, np.ndarray)
-        if type(u) is float and u - u != 0 or array and not np.isfinite(u).all():
-            raise DomainError("the value or a slope is too large for a float, or is nan")
+def _apply_to_arrays(rule, values):
+    """The rule entry by entry, where one of the values, or more, is an array."""
+    shapes = {u.shape for u in values if isinstance(u, np.ndarray)}
+    if len(shapes) > 1:
+        raise DomainError(
+            f"arrays of shapes {' and '.join(map(str, sorted(shapes)))}: an entry stands for a "
+            "point, so give both one shape"
+        )
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        results = rule(*(float(u) if isinstance(u, Fraction) else u for u in values))
+    if not all(u is None or np.isfinite(u).all() for u in results):
+        raise DomainError(NOT_FINITE)
     return results
 
 

@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from sympy import Derivative
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from companion.check import relative_error
-from companion.symbolic import ProofError, derivative, latex, prove, refute
+from companion.symbolic import ProofError, derivative, entry, latex, prove, refute
 
 RECORD = "application/vnd.companion.ledger+json"  # the type of the output that the build reads
 KINDS = ("proved", "checked")
@@ -81,7 +82,8 @@ def proved(label: str, lhs, rhs, *, wrong, given: str = "") -> Entry:
 
     lhs, rhs  what `symbolic.prove` takes, scalars or matrix expressions; or lists of them, for
               several statements under one label. An unevaluated `sympy.Derivative(f, x)`
-              is printed as it stands and evaluated by `symbolic.derivative`.
+              is printed as it stands and evaluated by `symbolic.derivative`, an unevaluated
+              entry, `MatrixElement(W * a + b, j, 0)`, by `symbolic.entry`
     wrong     {name: wrong right-hand side}, or one wrong right-hand side without a name; in a list
               each line that differs from rhs must be wrong
     given     an axiom or assumption that is built into lhs or rhs, in words: shown, not used
@@ -185,7 +187,9 @@ def _pairs(label, lhs, rhs):
 
 
 def _evaluated(side):
-    """The same; an unevaluated derivative is carried out."""
+    """The same; an unevaluated derivative is carried out, and an entry looked up."""
+    if isinstance(side, MatrixElement):
+        return entry(side.parent, side.i, side.j)
     if not isinstance(side, Derivative):
         return side
     value = side.expr

@@ -212,7 +212,7 @@ def test_steps_of_a_contraction_fill_the_outer_product():
 
 def test_small_tools():
     assert number(-0.0) == "0" and number(1234.5) == "1.23e+03" and number("x") == "x"
-    assert plain(r"$\Sigma_i\,\delta_i$") == "Sigma_idelta_i"
+    assert plain(r"$\Sigma_i\,\delta_i$") == "Sigma_i delta_i"
     assert width_of("WW") > 1.9 * width_of("W")
     assert chosen("a", [1, (0,)], (2,)) == [(1,), (0,)]
 

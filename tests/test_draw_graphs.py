@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.transforms import Bbox
 
@@ -25,10 +26,12 @@ from companion.draw import (
     evaluation,
     graph,
     layout,
+    player,
     svg,
     sweeps,
     use_book_style,
 )
+from companion.draw.tensors import contraction_frames
 from companion.graph import Node, exp, in_order, log, sigmoid, sin, tanh
 from companion.sweep import adjoints, paths, tangents
 
@@ -468,6 +471,24 @@ def test_the_player_says_what_it_shows():
     assert repr(animation).startswith("Animation of 9 steps: the values from left to right")
     assert f'<img alt="{animation!r}" id=' in animation.html
     assert 'type="range" aria-label="Step"' in animation.html
+
+
+def test_a_player_shows_the_figures_it_was_given():
+    figures = contraction_frames([2.0, 3.0], np.einsum("ij,k->ijk", np.eye(2), [5.0, 7.0]))
+    animation = player(figures)
+    assert animation.html == player(figures).html
+    shown = frames(animation)
+    assert len(shown) == len(set(shown)) == 4
+    assert len({ElementTree.fromstring(text).get("viewBox") for text in shown}) == 1
+    for figure in figures:
+        assert figure.description in animation.description
+    assert "4. Contraction of delta" in repr(animation)
+
+
+@pytest.mark.parametrize("figures", [[], [Figure(figsize=(2, 2)), Figure(figsize=(2, 3))]])
+def test_a_player_wants_figures_of_one_size(figures):
+    with pytest.raises(ValueError, match="give one figure or more, all of one size"):
+        player(figures)
 
 
 def test_an_evaluation_is_the_first_half_and_shows_no_adjoint():

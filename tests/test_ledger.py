@@ -11,11 +11,12 @@ import pytest
 from equations import repeated, unmatched
 from nbformat import v4
 from sympy import Derivative, cos, exp, sin, symbols
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from book._ext.ledger_page import RECORD, equations, fill, labelled, page
 from companion import ledger
 from companion.ledger import Entry, LedgerError, checked, proved
-from companion.symbolic import ProofError
+from companion.symbolic import ProofError, indices, matrix, sum_over, vector, widths
 
 ROOT = Path(__file__).parents[1]
 BOOK = [nbformat.read(path, as_version=4) for path in sorted((ROOT / "book").glob("*.ipynb"))]
@@ -33,6 +34,18 @@ def test_a_derivative_is_printed_as_it_stands_and_proved():
     assert r"\frac{d}{d x}" in entry.statement and r"\cos" in entry.statement
     [(variant, counterexample)] = entry.refuted
     assert variant.startswith("one term, $x ") and "left = " in counterexample
+
+
+def test_an_entry_is_printed_as_it_stands_and_looked_up():
+    n, j = widths("n"), indices("j")
+    W, a, b = matrix("W", n, n), vector("a", n), vector("b", n)
+    right, wrong = (
+        sum_over(lambda k, i=i: (W[j, k], W[k, j])[i] * a[k, 0], n) + b[j, 0] for i in (0, 1)
+    )
+    entry = proved("eq-entry", MatrixElement(W * a + b, j, 0), right, wrong={"swapped": wrong})
+    assert entry.statement.startswith("$$\n(W a + b)_{j} = ") and len(entry.refuted) == 1
+    with pytest.raises(ProofError):
+        proved("eq-entry", MatrixElement(W * a + b, j, 0), wrong, wrong=right)
 
 
 def test_several_statements_stand_under_one_label():

@@ -10,6 +10,7 @@ from fractions import Fraction
 import pytest
 import sympy as sp
 from sympy import (
+    BlockMatrix,
     Function,
     HadamardProduct,
     Identity,
@@ -30,6 +31,7 @@ from sympy import (
     tanh,
 )
 from sympy.matrices.expressions.diagonal import DiagMatrix
+from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.tensor.array.expressions import ArrayContraction, ArraySymbol, ArrayTensorProduct
 from sympy.tensor.array.expressions.arrayexpr_derivatives import array_derive
 from sympy.tensor.array.expressions.from_array_to_matrix import convert_array_to_matrix
@@ -353,6 +355,7 @@ EXPRESSIONS = {
     "zero": lambda A, B, x, y: MatAdd(ZeroMatrix(2, 1), y),
     "identity": lambda A, B, x, y: Identity(2) * y - y / 2,
     "applyfunc": lambda A, B, x, y: (A * x).applyfunc(Lambda(t, t**2 + 1)),
+    "blocks": lambda A, B, x, y: BlockMatrix([[A, y]]) * BlockMatrix([[x], [OneMatrix(1, 1)]]),
 }
 
 
@@ -383,6 +386,8 @@ def test_sides_of_many_kinds():
         same(sp.true, sp.true)
     with pytest.raises(ProofError, match="Inverse"):
         entry(matrix("A", n, n).I, p, q)
+    with pytest.raises(ProofError, match="a row times a column"):
+        entry(BlockMatrix([[W], [W]]) * BlockMatrix([[a]]), p)
 
 
 # The normal form keeps values: random expressions, computed before and after by plain loops.
@@ -718,6 +723,9 @@ PRINTED = {
     r"f(u) = u^{2}": sp.Eq(f(u), u**2),
     r"\sigma_{2}(u)": activation("sigma_2")(u),
     r"C(x_{1}, \ldots, x_{n})": function_of(lambda i: x_[i, 0], n, lambda i: z_[i, 0]),
+    r"a_{i}(x_{1}, \ldots, x_{n})": function_of(
+        lambda k: x_[k, 0], n, lambda k: z_[k, 0], vector("a", n)[indices("i"), 0]
+    ),
     r"\sum_{k=0}^{n - 1} k x_{k}": sum_over(lambda k: k * x_[k, 0], n),
     r"\operatorname{diag}(x) - x x^{T}": DiagMatrix(x_) - x_ * x_.T,
     r"- 2 x_{p}": -2 * x_[p, 0],
@@ -726,6 +734,9 @@ PRINTED = {
     r"\frac{d}{d u} \sin{\left(u \right)}": sp.Derivative(sp.sin(u), u),
     r"x^{\circ 2}": hadamard_product(x_, x_),
     r"I + \mathbf{1}": Identity(n) + OneMatrix(n, n),
+    r"(W^{l} a + b)_{j}": MatrixElement(W * a + b, j, 0),
+    r"\begin{pmatrix} W^{l} & b \end{pmatrix}": BlockMatrix([[W, b]]),
+    r"\begin{pmatrix} a \\ \mathbf{1} \end{pmatrix}": BlockMatrix([[a], [OneMatrix(1, 1)]]),
     r"\left(\sum_{k=1}^{n} x_{k}\right) \sum_{j=1}^{n} z_{j}": Sum(x_[k, 0], (k, 0, n - 1))
     * Sum(z_[k, 0], (k, 0, n - 1)),
 }
@@ -744,6 +755,26 @@ def test_latex_never_uses_a_letter_twice():
     assert text.endswith(r"\sum_{k_{2}=1}^{m} \sum_{k_{1}=1}^{n} W^{l}_{k_{2},k_{1}}")
     assert latex(Sum(x_[p, 0], (p, 0, n - 1))) == r"\sum_{p=1}^{n} x_{p}"
     assert latex(x_[p, 0] * Sum(x_[p, 0], (p, 0, n - 1))) == r"x_{p} \sum_{k=1}^{n} x_{k}"
+    total = sp.Derivative(sum_over(lambda c: x_[c, 0], n), x_[indices("k"), 0])
+    assert latex(total) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j}"
+    by_entry = sp.Derivative(Sum(x_[k, 0] * z_[k, 0], (k, 0, n - 1)), x_[k, 0])
+    assert latex(by_entry) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j} z_{j}"
+
+
+def test_latex_gives_a_sum_that_occurs_twice_one_letter():
+    total, other = (sum_over(lambda k, v=v: v[k, 0], n) for v in (x_, z_))
+    once = r"\sum_{k=1}^{n} x_{k}"
+    assert latex(sigma(total) * slope(total)) == (
+        rf"\sigma\left({once}\right) \sigma'\left({once}\right)"
+    )
+    assert latex(slope(total) * slope(other)).count("k=1") == 1
+
+
+def test_latex_puts_what_is_differentiated_in_brackets():
+    """d/du u v could be read as (du/du) v."""
+    assert latex(sp.Derivative(u * v, u)) == r"\frac{\partial}{\partial u} (u v)"
+    assert latex(sp.Derivative(u / v, u)) == r"\frac{\partial}{\partial u} \frac{u}{v}"
+    assert latex(sp.Derivative(-u * v, u)).endswith(r"\left(- u v\right)")
 
 
 def test_companion_does_not_import_sympy():

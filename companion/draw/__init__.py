@@ -5,7 +5,7 @@ try:
 except ImportError as missing:  # pragma: no cover
     raise ImportError("companion.draw needs Matplotlib: pip install matplotlib") from missing
 
-from companion.draw.animation import Animation, evaluation, sweeps
+from companion.draw.animation import Animation, evaluation, player, sweeps
 from companion.draw.charts import confusion, learning_curves, pictures
 from companion.draw.graphs import describe, graph
 from companion.draw.networks import backward_pass, network, surface
@@ -47,6 +47,7 @@ __all__ = [
     "matrices",
     "network",
     "pictures",
+    "player",
     "slices",
     "surface",
     "svg",

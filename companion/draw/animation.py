@@ -1,4 +1,4 @@
-"""An evaluation, or both sweeps, step by step, in a player that needs nothing but the page.
+"""Steps in a player that needs nothing but the page: an evaluation, both sweeps, any figures.
 
 The player is Matplotlib's. Its frames are SVG and follow light and dark as every figure does. They
 have most lines in common: the page holds each line once, and for each frame the numbers of its
@@ -11,7 +11,7 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 
 import matplotlib
@@ -49,6 +49,32 @@ class Animation:
 
     def __repr__(self) -> str:
         return self.description
+
+
+def player(figures: Iterable[Figure]) -> Animation:
+    """The figures one by one, as steps of one size; its description is made of theirs.
+
+    Raises ValueError if there is no figure, or if their sizes differ.
+
+    >>> from companion.draw.tensors import contraction_frames
+    >>> player(contraction_frames([2.0], [[[3.0, 5.0]]])).description.split(":")[0]
+    'Animation of 2 steps'
+    """
+    figures = list(figures)
+    sizes = {tuple(map(float, figure.get_size_inches())) for figure in figures}
+    if len(sizes) != 1:
+        raise ValueError(
+            f"{len(figures)} figures of the sizes {sorted(sizes)}, in inches: "
+            "give one figure or more, all of one size"
+        )
+    shown = Figure(figsize=sizes.pop())
+
+    def draw(i):
+        shown.savefig = figures[i].savefig
+
+    words = [getattr(figure, "description", "") for figure in figures]
+    steps = " ".join(f"{i}. {text}" for i, text in enumerate(words, 1) if text)
+    return _played(shown, draw, len(figures), steps)
 
 
 def evaluation(
@@ -95,13 +121,18 @@ def _animation(plan, steps, words):
         figure.clear()
         plan.draw(figure, highlight, shown, role, caption)
 
+    return _played(figure, draw, len(steps), words)
+
+
+def _played(figure, draw, count, words):
+    """The player of `count` frames; draw(i) makes `figure` show frame i."""
     with matplotlib.rc_context({"animation.frame_format": "svg"}):
         movie = FuncAnimation(
-            figure, draw, frames=len(steps), init_func=lambda: None, cache_frame_data=False
+            figure, draw, frames=count, init_func=lambda: None, cache_frame_data=False
         )
-        player = movie.to_jshtml(fps=1, default_mode="once")
-    description = f"Animation of {len(steps)} steps: {words}"
-    return Animation(_compact(player, description), description)
+        page = movie.to_jshtml(fps=1, default_mode="once")
+    description = f"Animation of {count} steps: {words}"
+    return Animation(_compact(page, description), description)
 
 
 def _forward(plan):

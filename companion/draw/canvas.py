@@ -100,4 +100,4 @@ def plain(text: str) -> str:
     >>> plain(r"$\delta^{2}_1$"), plain("$W^T$")
     ('delta^2_1', 'W^T')
     """
-    return re.sub(r"\\,|[$\\{}]", "", text).strip()
+    return " ".join(re.sub(r"[$\\{}]", "", text.replace(r"\,", " ")).split())

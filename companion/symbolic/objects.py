@@ -7,6 +7,7 @@
     sum_k f(k)             sum_over(f, n)              its index is new, so it clashes with none
     sigma, sigma'          s = activation(), s.prime()
     C(a_1, .., a_n)        function_of(a, n, gradient)
+    y_i(x_1, .., x_n)      function_of(x, n, gradient, y[i, 0])
     (W a + b)_j            entry(W * a + b, j)         an entry, by the definition of the operation
 
 SymPy has no function of symbolically many arguments. `FunctionOf` is one, and the one axiom of
@@ -20,6 +21,7 @@ from functools import cache
 
 from sympy import (
     Add,
+    BlockMatrix,
     Dummy,
     Expr,
     Function,
@@ -46,6 +48,7 @@ from sympy import (
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.function import ArgumentIndexError
+from sympy.core.symbol import Str
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix
 from sympy.matrices.expressions.hadamard import HadamardPower
@@ -127,17 +130,19 @@ def _generic(name, latex, order):
 
 
 class FunctionOf(Function):
-    """C(u_0, .., u_{n-1}); its arguments are j -> u_j, n and j -> dC/du_j. See `function_of`."""
+    """C(u_0, .., u_{n-1}); its arguments are j -> u_j, n, j -> dC/du_j and C. See `function_of`."""
 
-    nargs = 3
+    nargs = 4
 
     def _eval_derivative(self, t):
-        u, n, gradient = self.args
+        u, n, gradient, _ = self.args
         return sum_over(lambda j: gradient(j) * u(j).diff(t), n)
 
 
-def function_of(u: Callable, n, gradient: Callable) -> FunctionOf:
+def function_of(u: Callable, n, gradient: Callable, name="C") -> FunctionOf:
     """Any differentiable C(u(0), .., u(n-1)), a number; its gradient has the entries gradient(j).
+
+    name    how it is printed: a text, or an entry such as y[i, 0] where each i has a function
 
     The axiom: its derivative is the total differential. Letters given as the gradient stand for
     its values at one point, so a second derivative needs a gradient written out in terms of u.
@@ -149,14 +154,16 @@ def function_of(u: Callable, n, gradient: Callable) -> FunctionOf:
     Sum(KroneckerDelta(_k, p, (0, n - 1))*g[_k, 0], (_k, 0, n - 1))
     """
     j = _index("j")
-    return FunctionOf(Lambda(j, fresh(u(j))), n, Lambda(j, fresh(gradient(j))))
+    name = Str(name) if isinstance(name, str) else name
+    return FunctionOf(Lambda(j, fresh(u(j))), n, Lambda(j, fresh(gradient(j))), name)
 
 
 def entry(M: MatrixExpr, i, j=0) -> Expr:
     """The entry (i, j) of a matrix expression, by the definition of what was done.
 
     Raises ProofError for an operation that is not among sums, products, powers, transposes,
-    Hadamard products and powers, `applyfunc`, `DiagMatrix` of a column, 0, 1 and identity matrices.
+    Hadamard products and powers, `applyfunc`, `DiagMatrix` of a column, 0, 1 and identity matrices,
+    and a row of blocks times a column of blocks.
 
     >>> m, n = widths("m n")
     >>> i, j = indices("i j")
@@ -169,6 +176,8 @@ def entry(M: MatrixExpr, i, j=0) -> Expr:
             return M[i, j]
         case MatAdd():
             return Add(*(entry(A, i, j) for A in M.args))
+        case MatMul(args=(BlockMatrix() as row, BlockMatrix() as column)):
+            return _entry_of_blocks(row, column, i, j)
         case MatMul():
             return _entry_of_product(*M.as_coeff_matrices(), i, j)
         case MatPow() if M.exp.is_Integer and M.exp > 1:
@@ -200,6 +209,15 @@ def _entry_of_product(coefficient, factors, i, j):
     if first.shape[1] == 1:
         return coefficient * entry(first, i, 0) * entry(rest, 0, j)
     return coefficient * sum_over(lambda k: entry(first, i, k) * entry(rest, k, j), first.shape[1])
+
+
+def _entry_of_blocks(row, column, i, j):
+    """(A B) times C over D is A C + B D: blocks multiply like numbers."""
+    widths = [A.shape[1] for A in row.blocks[0, :]], [C.shape[0] for C in column.blocks[:, 0]]
+    if row.blockshape[0] != 1 or column.blockshape[1] != 1 or widths[0] != widths[1]:
+        raise ProofError(f"blocks are a row times a column that fit, got {row} and {column}")
+    products = zip(row.blocks[0, :], column.blocks[:, 0])
+    return Add(*(entry(A * C, i, j) for A, C in products))
 
 
 def _delta(i, j, n):

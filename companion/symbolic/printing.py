@@ -33,7 +33,7 @@ from sympy.core.function import AppliedUndef, Derivative
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.latex import LatexPrinter
 
-LETTERS = "kjimrstuvwpq"
+LETTERS = "kjirstuvwpqm"
 
 
 def latex(expr) -> str:
@@ -51,20 +51,26 @@ def latex(expr) -> str:
     \sum_{k=1}^{n_{l-1}} W^{l}_{jk} a^{l-1}_{k} + b^{l}_{j}
     """
     expr = Tuple(*expr) if isinstance(expr, (list, tuple)) else sympify(expr)
-    taken = {s.name for s in expr.free_symbols}
+    by = (v for d in expr.atoms(Derivative) for v in d.variables)  # not among the free symbols
+    taken = {s.name for part in (expr, *by) for s in part.free_symbols}
     taken |= {M.name.partition("^")[0] for M in expr.atoms(MatrixSymbol)}
-    return _BookPrinter().doprint(_lettered(expr, taken))
+    return _BookPrinter().doprint(_lettered(expr, taken, {}))
 
 
-def _lettered(expr, taken):
-    """The same expression, each of its sums with a letter of its own; `taken` grows with them."""
+def _lettered(expr, taken, done):
+    """The same expression, each of its sums with a letter of its own; `taken` grows with them.
+
+    A sum that occurs twice, as in f(z) g(z), has one letter in both places: it is in `done`.
+    """
     if not expr.has(Sum):
         return expr
     if isinstance(expr, Sum):
-        names = {k: Symbol(_letter(k, taken), **k.assumptions0) for k in expr.bound_symbols}
-        limits = [limit.xreplace(names) for limit in expr.limits]
-        return Sum(_lettered(expr.function.xreplace(names), taken), *limits)
-    return expr.func(*(_lettered(part, taken) for part in expr.args))
+        if expr not in done:
+            names = {k: Symbol(_letter(k, taken), **k.assumptions0) for k in expr.bound_symbols}
+            limits = [limit.xreplace(names) for limit in expr.limits]
+            done[expr] = Sum(_lettered(expr.function.xreplace(names), taken, done), *limits)
+        return done[expr]
+    return expr.func(*(_lettered(part, taken, done) for part in expr.args))
 
 
 def _letter(k, taken):
@@ -84,7 +90,9 @@ class _BookPrinter(LatexPrinter):
         subscript = row
         if element.parent.shape[1] != 1:
             subscript += column if len(row) == len(column) == 1 else f",{column}"
-        return f"{self._print(element.parent)}_{{{subscript}}}"
+        name = self._print(element.parent)
+        plain = isinstance(element.parent, MatrixSymbol)
+        return f"{name if plain else _parenthesised(name)}_{{{subscript}}}"
 
     def _index(self, i):
         return self._print(i + 1 if i.is_Integer else i)
@@ -108,6 +116,10 @@ class _BookPrinter(LatexPrinter):
 
     def _print_OneMatrix(self, expr):
         return r"\mathbf{1}"
+
+    def _print_BlockMatrix(self, expr):
+        rows = r" \\ ".join(" & ".join(map(self._print, row)) for row in expr.blocks.tolist())
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
     def _print_Identity(self, expr):
         return "I"
@@ -185,17 +197,24 @@ class _BookPrinter(LatexPrinter):
         return f"{text}^{{{exp}}}" if exp else text
 
     def _print_FunctionOf(self, expr, exp=None):
-        u, n, _ = expr.args
+        u, n, _, name = expr.args
         last = Dummy(integer=True, nonnegative=True)
         self._settings["symbol_names"][last] = self._print(n)
-        text = "C" + _parenthesised(rf"{self._print(u(S.Zero))}, \ldots, {self._print(u(last))}")
+        arguments = rf"{self._print(u(S.Zero))}, \ldots, {self._print(u(last))}"
+        text = self._print(name) + _parenthesised(arguments)
         return f"{text}^{{{exp}}}" if exp else text
 
     def _print_Derivative(self, expr):
         """df/dx, where f is an unknown function of letters or of other unknown functions."""
         f = expr.expr
         if not isinstance(f, AppliedUndef):
-            return super()._print_Derivative(expr)
+            text, body = super()._print_Derivative(expr), self._print(f)
+            if f.is_Mul and not _is_fraction(f) and text.endswith(body):
+                text = text.removesuffix(body) + _parenthesised(body)  # d/dx of all factors
+            plain = r"\frac{d}{d "
+            if isinstance(expr.variables[0], MatrixElement) and text.startswith(plain):
+                text = r"\frac{\partial}{\partial " + text[len(plain) :]  # one entry of several
+            return text
         alone = len(f.args) == 1 or f.free_symbols == {expr.variables[0]}  # nothing else can move
         d = "d" if alone else r"\partial"
         below = " ".join(

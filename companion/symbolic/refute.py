@@ -246,7 +246,7 @@ class _World:
         )
         return sum(terms, Fraction(0))
 
-    def _function_of(self, u, n, gradient, env):
+    def _function_of(self, u, n, gradient, _, env):
         arguments = []
         for part in (u, gradient):
             k = part.variables[0]
