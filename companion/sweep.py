@@ -51,7 +51,8 @@ def tangents(output: Node, seed: Mapping[Node, float]) -> dict[Node, float]:
     dot = {}
     for node in order:
         uses = zip(node.parents, node.partials)
-        dot[node] = seed.get(node, 0) + sum(partial * dot[parent] for parent, partial in uses)
+        rate = sum(partial * dot[parent] for parent, partial in uses)
+        dot[node] = seed.get(node, 0) + rate
     return dot
 
 

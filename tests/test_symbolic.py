@@ -755,8 +755,26 @@ def test_latex_never_uses_a_letter_twice():
     assert text.endswith(r"\sum_{k_{2}=1}^{m} \sum_{k_{1}=1}^{n} W^{l}_{k_{2},k_{1}}")
     assert latex(Sum(x_[p, 0], (p, 0, n - 1))) == r"\sum_{p=1}^{n} x_{p}"
     assert latex(x_[p, 0] * Sum(x_[p, 0], (p, 0, n - 1))) == r"x_{p} \sum_{k=1}^{n} x_{k}"
-    slope = sp.Derivative(sum_over(lambda c: x_[c, 0], n), x_[indices("k"), 0])
-    assert latex(slope) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j}"
+    total = sp.Derivative(sum_over(lambda c: x_[c, 0], n), x_[indices("k"), 0])
+    assert latex(total) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j}"
+    by_entry = sp.Derivative(Sum(x_[k, 0] * z_[k, 0], (k, 0, n - 1)), x_[k, 0])
+    assert latex(by_entry) == r"\frac{\partial}{\partial x_{k}} \sum_{j=1}^{n} x_{j} z_{j}"
+
+
+def test_latex_gives_a_sum_that_occurs_twice_one_letter():
+    total, other = (sum_over(lambda k, v=v: v[k, 0], n) for v in (x_, z_))
+    once = r"\sum_{k=1}^{n} x_{k}"
+    assert latex(sigma(total) * slope(total)) == (
+        rf"\sigma\left({once}\right) \sigma'\left({once}\right)"
+    )
+    assert latex(slope(total) * slope(other)).count("k=1") == 1
+
+
+def test_latex_puts_what_is_differentiated_in_brackets():
+    """d/du u v could be read as (du/du) v."""
+    assert latex(sp.Derivative(u * v, u)) == r"\frac{\partial}{\partial u} (u v)"
+    assert latex(sp.Derivative(u / v, u)) == r"\frac{\partial}{\partial u} \frac{u}{v}"
+    assert latex(sp.Derivative(-u * v, u)).endswith(r"\left(- u v\right)")
 
 
 def test_companion_does_not_import_sympy():

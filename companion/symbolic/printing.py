@@ -33,7 +33,7 @@ from sympy.core.function import AppliedUndef, Derivative
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.latex import LatexPrinter
 
-LETTERS = "kjirstuvwpqm"
+LETTERS = "kjimrstuvwpq"
 
 
 def latex(expr) -> str:
@@ -51,21 +51,26 @@ def latex(expr) -> str:
     \sum_{k=1}^{n_{l-1}} W^{l}_{jk} a^{l-1}_{k} + b^{l}_{j}
     """
     expr = Tuple(*expr) if isinstance(expr, (list, tuple)) else sympify(expr)
-    taken = {s.name for s in expr.free_symbols}
+    by = (v for d in expr.atoms(Derivative) for v in d.variables)  # not among the free symbols
+    taken = {s.name for part in (expr, *by) for s in part.free_symbols}
     taken |= {M.name.partition("^")[0] for M in expr.atoms(MatrixSymbol)}
-    taken |= {s.name for d in expr.atoms(Derivative) for s in Tuple(*d.variables).free_symbols}
-    return _BookPrinter().doprint(_lettered(expr, taken))
+    return _BookPrinter().doprint(_lettered(expr, taken, {}))
 
 
-def _lettered(expr, taken):
-    """The same expression, each of its sums with a letter of its own; `taken` grows with them."""
+def _lettered(expr, taken, done):
+    """The same expression, each of its sums with a letter of its own; `taken` grows with them.
+
+    A sum that occurs twice, as in f(z) g(z), has one letter in both places: it is in `done`.
+    """
     if not expr.has(Sum):
         return expr
     if isinstance(expr, Sum):
-        names = {k: Symbol(_letter(k, taken), **k.assumptions0) for k in expr.bound_symbols}
-        limits = [limit.xreplace(names) for limit in expr.limits]
-        return Sum(_lettered(expr.function.xreplace(names), taken), *limits)
-    return expr.func(*(_lettered(part, taken) for part in expr.args))
+        if expr not in done:
+            names = {k: Symbol(_letter(k, taken), **k.assumptions0) for k in expr.bound_symbols}
+            limits = [limit.xreplace(names) for limit in expr.limits]
+            done[expr] = Sum(_lettered(expr.function.xreplace(names), taken, done), *limits)
+        return done[expr]
+    return expr.func(*(_lettered(part, taken, done) for part in expr.args))
 
 
 def _letter(k, taken):
@@ -203,7 +208,10 @@ class _BookPrinter(LatexPrinter):
         """df/dx, where f is an unknown function of letters or of other unknown functions."""
         f = expr.expr
         if not isinstance(f, AppliedUndef):
-            text, plain = super()._print_Derivative(expr), r"\frac{d}{d "
+            text, body = super()._print_Derivative(expr), self._print(f)
+            if f.is_Mul and not _is_fraction(f) and text.endswith(body):
+                text = text.removesuffix(body) + _parenthesised(body)  # d/dx of all factors
+            plain = r"\frac{d}{d "
             if isinstance(expr.variables[0], MatrixElement) and text.startswith(plain):
                 text = r"\frac{\partial}{\partial " + text[len(plain) :]  # one entry of several
             return text
