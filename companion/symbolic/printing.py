@@ -54,7 +54,26 @@ def latex(expr) -> str:
     by = (v for d in expr.atoms(Derivative) for v in d.variables)  # not among the free symbols
     taken = {s.name for part in (expr, *by) for s in part.free_symbols}
     taken |= {M.name.partition("^")[0] for M in expr.atoms(MatrixSymbol)}
-    return _BookPrinter().doprint(_lettered(expr, taken, {}))
+    return _BookPrinter().doprint(_lettered(_alike(expr), taken, {}))
+
+
+def _alike(expr):
+    """The same expression, in which sums that differ only in a nameless index are equal.
+
+    Such an index is named by its height: how deep sums are nested below it. Two that are nested
+    in each other differ in height, so none captures another.
+    """
+    if not expr.has(Sum):
+        return expr
+    args = [_alike(part) for part in expr.args]
+    if not isinstance(expr, Sum):
+        return expr.func(*args)
+    height = 1 + max(
+        (int(s.name[1:]) for s in args[0].atoms(Symbol) if s.name[:1] == "_"), default=0
+    )
+    nameless = [k for k in expr.bound_symbols if isinstance(k, Dummy)]
+    names = {k: Symbol(f"_{height + i}", **k.assumptions0) for i, k in enumerate(nameless)}
+    return Sum(*(arg.xreplace(names) for arg in args))
 
 
 def _lettered(expr, taken, done):
