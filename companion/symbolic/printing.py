@@ -33,7 +33,7 @@ from sympy.core.function import AppliedUndef, Derivative
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.latex import LatexPrinter
 
-LETTERS = "kjirstuvwpqm"
+LETTERS = "kjimrstuvwpq"
 
 
 def latex(expr) -> str:
