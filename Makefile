@@ -47,7 +47,7 @@ book: $(READY)
 
 # Cells of one notebook share a kernel: `loadfile` keeps a file on one process.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	  --doctest-modules --nbval --nbval-current-env --cov --cov-fail-under=98
 
 # Competitors are extras: without them the others are timed.

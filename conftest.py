@@ -48,6 +48,11 @@ def pytest_assertrepr_compare(op, left, right):
     return None
 
 
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first: reading the built book in a browser."""
+    items.sort(key=lambda item: item.path.name != "test_reading.py")
+
+
 def pytest_runtest_setup(item):
     """Skip a notebook whose data are neither here nor to be had."""
     if isinstance(item, nbval.plugin.IPyNbCell):

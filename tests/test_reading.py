@@ -70,6 +70,12 @@ def test_every_page_reads_well_from_disk(browser, pages):
     assert not found, "\n".join(found)
 
 
+def test_code_and_formulas_are_accessible(browser, book):
+    """On a page that holds both; they look alike on the others."""
+    address = (book / "book" / "notation.html").as_uri()
+    assert faults(browser, address, left_to_axe_elsewhere=[]) == []
+
+
 def test_every_page_reads_well_from_a_server(browser, book, pages, server):
     addresses = [f"{server}/{page.relative_to(book).as_posix()}" for page in pages]
     found = [f"{a}: {fault}" for a in addresses for fault in faults(browser, a, views=[])]
