@@ -24,7 +24,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from operator import attrgetter
 
@@ -240,6 +240,34 @@ def in_order(outputs: Node | Iterable[Node]) -> list[Node]:
                 found.add(parent)
                 waiting.append(parent)
     return sorted(found, key=attrgetter("_born"))
+
+
+def names_of(order: Iterable[Node], names: Mapping[Node, str] | None = None) -> dict[Node, str]:
+    """What to call each node: by `names`, by its own name, or v1, v2, .., which nobody else has.
+
+    >>> x = Node(3.0, name="x")
+    >>> list(names_of(in_order(x * x + 1)).values())
+    ['x', 'v1', 'v2']
+    """
+    called = {node: (names or {}).get(node) or node.name for node in order}
+    given = set(called.values())
+    free = (v for n in itertools.count(1) if (v := f"v{n}") not in given)
+    return {node: name or next(free) for node, name in called.items()}
+
+
+def short(number, digits: int, ends: int = 3) -> str:
+    """A value of any kind that a Node can hold, in a few characters.
+
+    Of a long array as many numbers are written as `ends` says, at its beginning and at its end.
+
+    >>> short(2 / 3, 3), short(Fraction(2, 3), 3)
+    ('0.667', '2/3')
+    """
+    if isinstance(number, float):
+        return f"{number + 0.0:.{digits}g}"
+    if isinstance(number, np.ndarray):
+        return np.array2string(number, precision=digits, threshold=max(4, 2 * ends), edgeitems=ends)
+    return str(number)
 
 
 def value(x):

@@ -15,14 +15,11 @@ Griewank and Walther, Evaluating Derivatives (2008), chapter 3, in these letters
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
-from companion.graph import Node, in_order
+from companion.graph import Node, in_order, names_of, short
 
 
 class Path(NamedTuple):
@@ -129,14 +126,12 @@ def trace_table(output: Node, seed: Mapping[Node, float] | None = None, digits: 
     order = in_order([output])
     bar = adjoints(output)
     dot = None if seed is None else tangents(output, seed)
-    given = {node.name for node in order}
-    nameless = (v for n in itertools.count(1) if (v := f"v{n}") not in given)
-    names = {node: node.name or next(nameless) for node in order}
+    names = names_of(order)
     rows = [["node", "formula", "value", *(["tangent"] if dot else []), "adjoint"]]
     for node in order:
-        operands = [names[x] if isinstance(x, Node) else _text(x, digits) for x in node.args]
+        operands = [names[x] if isinstance(x, Node) else short(x, digits) for x in node.args]
         numbers = [node.value, *([dot[node]] if dot else []), bar[node]]
-        texts = [_text(number, digits) for number in numbers]
+        texts = [short(number, digits) for number in numbers]
         rows.append([names[node], node.op.format(*operands), *texts])
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
@@ -156,11 +151,3 @@ def _must_be_used(seed, order):
     unused = [node for node in seed if node not in known]
     if unused:
         raise ValueError(f"the output does not depend on {unused[0]!r}: seed one of its inputs")
-
-
-def _text(number, digits):
-    if isinstance(number, float):
-        return f"{number + 0.0:.{digits}g}"
-    if isinstance(number, np.ndarray):
-        return np.array2string(number, precision=digits, threshold=6)
-    return str(number)

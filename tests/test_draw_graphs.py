@@ -554,3 +554,10 @@ BAD = {
 def test_bad_input_is_quoted(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_no_two_nodes_of_a_picture_have_one_name():
+    x = Node(2.0, name="v1")
+    assert (
+        describe(x * x) == "Computational graph of 2 nodes. Input v1 = 2. Output v2 = v1 * v1 = 4."
+    )

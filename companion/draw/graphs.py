@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
@@ -26,7 +25,7 @@ from matplotlib.textpath import TextPath
 
 from companion.draw import layout
 from companion.draw.style import ADJOINT, GRID, INK, TANGENT, VALUE
-from companion.graph import Node, in_order
+from companion.graph import Node, in_order, names_of, short
 
 # Lengths are inches, sizes of letters points.
 WIDTH = 6.14  # of the widest picture; with its margins it fills a page
@@ -115,19 +114,21 @@ def describe(
 Output v1 = c * d = 6.
     """
     order = in_order(output)
-    called = names_of(order, names)
+    called = names_of(order, _known("names", names, order))
     ends = {output} if isinstance(output, Node) else set(output)
 
     def said(node):
-        operands = [called[x] if isinstance(x, Node) else number(x, digits) for x in node.args]
+        operands = [
+            called[x] if isinstance(x, Node) else short(x, digits, ends=1) for x in node.args
+        ]
         formula = node.op.format(*operands)
         if node.parents and not node.op:
             formula = f"f({', '.join(called[parent] for parent in node.parents)})"
-        parts = [called[node], formula, number(node.value, digits) if values else ""]
+        parts = [called[node], formula, short(node.value, digits, ends=1) if values else ""]
         extras = {"tangent": (tangents or {}).get(node), "adjoint": (adjoints or {}).get(node)}
-        more = [f"{word} {number(x, digits)}" for word, x in extras.items() if x is not None]
+        more = [f"{word} {short(x, digits, ends=1)}" for word, x in extras.items() if x is not None]
         if partials and node.parents:
-            slopes = ", ".join(number(x, digits) for x in node.partials)
+            slopes = ", ".join(short(x, digits, ends=1) for x in node.partials)
             more.append(f"local partial{'s' * (len(node.partials) > 1)} {slopes}")
         return " = ".join(filter(None, parts)) + (f" ({', '.join(more)})" if more else "")
 
@@ -160,22 +161,6 @@ def _listed(word, items):
     return [f"{word} {last}"] if last else []
 
 
-def names_of(order: list[Node], names: Mapping[Node, str] | None) -> dict[Node, str]:
-    """Node -> what it is called: by `names`, by itself, or v1, v2, .."""
-    names = _known("names", names, order)
-    nameless = iter(range(1, len(order) + 1))
-    return {node: names.get(node) or node.name or f"v{next(nameless)}" for node in order}
-
-
-def number(x, digits: int) -> str:
-    """A number of any kind that a Node can hold, in a few characters."""
-    if isinstance(x, float):
-        return f"{x + 0.0:.{digits}g}"
-    if isinstance(x, np.ndarray):
-        return np.array2string(x, precision=digits, threshold=4, edgeitems=1)
-    return str(x)
-
-
 class Plan:
     """What is to be drawn, and where: the same for every step of an animation."""
 
@@ -183,7 +168,7 @@ class Plan:
         self.order = in_order(output)
         if not self.order:
             raise ValueError("there is no output: give a Node, or a list of at least one")
-        self.called = names_of(self.order, names)
+        self.called = names_of(self.order, _known("names", names, self.order))
         self.digits = digits
         held = {node: node.value for node in self.order} if values else None
         tables = {"values": held, "tangents": tangents, "adjoints": adjoints}
@@ -210,7 +195,7 @@ class Plan:
     # What is written, and the room it takes.
 
     def text(self, x) -> str:
-        return number(x, self.digits).replace("-", "−")
+        return short(x, self.digits, ends=1).replace("-", "−")
 
     def operation(self, node) -> str:
         """What is done at a node, such as +, exp or + 1: the formula without its Nodes."""
