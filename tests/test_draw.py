@@ -5,12 +5,13 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from companion.draw import DARK, STYLE, confusion, learning_curves, pictures, svg, use_book_style
+
+pytestmark = pytest.mark.usefixtures("book_style")
 
 RUNS = {
     "training": [[0.5, 0.7, 0.8], [0.4, 0.8, 0.9], [0.41, 0.71, 0.9]],
@@ -23,13 +24,6 @@ FIGURES = {
     "confusion": lambda: confusion([[5, 1], [0, 7]], names=["no", "yes"]),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with matplotlib.rc_context():
-        use_book_style()
-        yield
 
 
 @every_figure

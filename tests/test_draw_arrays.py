@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Polygon, Rectangle
 
 from companion.draw.canvas import PAGE, chosen, number, plain, sheet, width_of, write
-from companion.draw.style import ADJOINT, DARK, INK, VALUE, svg, use_book_style
+from companion.draw.style import ADJOINT, DARK, INK, VALUE, svg
 from companion.draw.tensors import (
     Array,
     contraction,
@@ -18,6 +18,8 @@ from companion.draw.tensors import (
     slices,
     tensor,
 )
+
+pytestmark = pytest.mark.usefixtures("book_style")
 
 J = np.array([[2.0, 0.0, -1.0], [0.5, 3.0, 0.0]])
 G = np.array([0.25, -1.2])
@@ -50,13 +52,6 @@ FIGURES = {
     "a step": lambda: contraction(DELTA, T, at=(1, 2)),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with matplotlib.rc_context():
-        use_book_style()
-        yield
 
 
 def boxes(figure):

@@ -10,7 +10,6 @@ from itertools import combinations, pairwise
 from operator import add, mul
 from xml.etree import ElementTree
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,11 +28,12 @@ from companion.draw import (
     player,
     svg,
     sweeps,
-    use_book_style,
 )
 from companion.draw.tensors import contraction_frames
 from companion.graph import Node, exp, in_order, log, sigmoid, sin, tanh
 from companion.sweep import adjoints, paths, tangents
+
+pytestmark = pytest.mark.usefixtures("book_style")
 
 
 def inputs(names, *values):
@@ -101,13 +101,6 @@ GRAPHS = {
     for f in (two_uses, sigmoid_neuron, neuron_with_cost, logarithm_and_sine, square, chain)
 }
 every_graph = pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with matplotlib.rc_context():
-        use_book_style()
-        yield
 
 
 def full(output):
@@ -390,7 +383,7 @@ def test_same_graph_same_bytes(make):
 
 def test_same_bytes_in_another_process():
     code = (
-        "import tests.test_draw_graphs as t; t.use_book_style(); "
+        "import tests.test_draw_graphs as t; from companion import draw; draw.use_book_style(); "
         "print(t.svg(t.full(t.sigmoid_neuron())), t.sweeps(t.square()).html)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,9 +11,11 @@ from matplotlib.text import Annotation
 
 from companion.draw.canvas import PAGE, number
 from companion.draw.networks import backward_pass, network, readings, surface
-from companion.draw.style import ADJOINT, DARK, VALUE, svg, use_book_style
+from companion.draw.style import ADJOINT, DARK, VALUE, svg
 from companion.network import Network, Parameters
 from tests.test_draw_arrays import outside, touching, words
+
+pytestmark = pytest.mark.usefixtures("book_style")
 
 SIZES = {"2-3-2": [2, 3, 2], "2-2-1": [2, 2, 1], "3-4-5-2": [3, 4, 5, 2]}
 RGBA = matplotlib.colors.to_rgba
@@ -44,13 +46,6 @@ FIGURES = {
     "a path": lambda: network([3, 4, 5, 2], edges=[(1, 0, 2), (2, 3, 0), (3, 1, 3)]),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with matplotlib.rc_context():
-        use_book_style()
-        yield
 
 
 def readable(figure):
