@@ -26,6 +26,8 @@ import numpy as np
 
 from companion._inputs import numbers
 
+ONE = np.ones((), np.float32)  # an array, since NumPy converts a Python 1 anew in every call
+
 
 class Activation:
     """An activation function; the rules of each are in its own class below."""
@@ -126,11 +128,11 @@ class Sigmoid(Elementwise):
         if z.dtype.kind == "c":  # a complex step: e^(infinity + ih) would be no number
             a = np.minimum(a, np.log(np.finfo(z.dtype).max) - 1, out=out)
         a = np.exp(a, out=out)
-        a = np.add(a, 1, out=out)
+        a = np.add(a, ONE, out=out)
         return np.reciprocal(a, out=out)
 
     def slope(self, z, a, out=None):
-        out = np.subtract(1, a, out=out)
+        out = np.subtract(ONE, a, out=out)
         out *= a
         return out
 
@@ -145,7 +147,7 @@ class Tanh(Elementwise):
 
     def slope(self, z, a, out=None):
         out = np.multiply(a, a, out=out)
-        return np.subtract(1, out, out=out)
+        return np.subtract(ONE, out, out=out)
 
 
 class ReLU(Elementwise):
