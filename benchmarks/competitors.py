@@ -42,27 +42,40 @@ def companion(workload, x, y, threads):
     return epoch
 
 
-def floor(workload, x, y, threads):
+def floor(workload, x, y, threads, bare=False):
     """The matrix products alone, into arrays made beforehand: what no NumPy trainer can beat."""
     from threadpoolctl import threadpool_limits
 
+    from companion.network import Parameters
+
     threadpool_limits(threads)
     m, L = workload.batch, len(workload.sizes) - 1
-    W = [None, *weights(workload)[0]]
-    dW = [None] + [np.empty_like(w) for w in W[1:]]
-    a = [x[:m].T.copy(order="F")] + [np.zeros((n, m), np.float32) for n in workload.sizes[1:]]
+    theta = Parameters.of(*weights(workload))
+    step, W = theta * 0.0, theta.W
+    images = x[:m].copy()
+    a = [images.T] + [np.zeros((n, m), np.float32) for n in workload.sizes[1:]]
     delta = [None] + [np.zeros_like(array) for array in a[1:]]
+    rows = order(np.random.default_rng(0), len(x))
 
     def epoch():
-        for _ in range(len(x) // m):
+        for start in range(0, len(x) - m + 1, m):
+            if bare:
+                x.take(rows[start : start + m], axis=0, out=images, mode="clip")
             for l in range(1, L + 1):
                 np.dot(W[l], a[l - 1], out=a[l])
             for l in range(L, 1, -1):
                 np.dot(W[l].T, delta[l], out=delta[l - 1])
             for l in range(1, L + 1):
-                np.dot(delta[l], a[l - 1].T, out=dW[l])
+                np.dot(delta[l], a[l - 1].T, out=step.W[l])
+            if bare:
+                theta.vector -= step.vector
 
     return epoch
+
+
+def bare(workload, x, y, threads):
+    """The floor, a minibatch fetched for each step, and the step taken: nothing is learned yet."""
+    return floor(workload, x, y, threads, bare=True)
 
 
 def loop(workload, x, y, threads):
@@ -222,7 +235,9 @@ def sklearn(workload, x, y, threads):
     return epoch
 
 
-COMPETITORS = {f.__name__: f for f in (floor, companion, jax, jax_copy, pytorch, sklearn, loop)}
+COMPETITORS = {
+    f.__name__: f for f in (floor, bare, companion, jax, jax_copy, pytorch, sklearn, loop)
+}
 NEEDS = {
     "jax": "jax",
     "jax_copy": "jax",
