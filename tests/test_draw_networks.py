@@ -288,6 +288,10 @@ def test_a_surface_has_its_path_and_heights():
         "and a path of 1 steps leads from (−1, 1) to (0, 0)."
     )
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("$w_1$", "$w_2$")
+    other = surface(lambda u, v: u, (0, 2), (0, 1), height="root of the cost")
+    assert other.description == (
+        "Lines of equal root of the cost over w_1 and w_2: the root of the cost goes from 0 to 2."
+    )
     for level, paths in zip(axes.collections[0].levels, axes.collections[0].get_paths()):
         u, v = paths.vertices.T
         np.testing.assert_allclose(u * u + 3 * v * v, level, atol=0.02)

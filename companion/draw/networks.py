@@ -162,6 +162,7 @@ def surface(
     *,
     path=None,
     labels: tuple[str, str] = ("$w_1$", "$w_2$"),
+    height: str = "cost",
     points: int = 61,
 ) -> Figure:
     """Lines of equal cost over two weights, and the path of a descent.
@@ -169,6 +170,7 @@ def surface(
     cost    called with two numbers, at points * points places
     across  from where to where the first weight goes; `up` the second
     path    (steps, 2): a ring marks its start, a cross its end
+    height  what `cost` returns, in words, for the description
     """
     first, second = np.linspace(*across, points), np.linspace(*up, points)
     heights = np.array([[cost(u, v) for u in first] for v in second], dtype=float)
@@ -180,7 +182,7 @@ def surface(
     axes.clabel(lines, levels=lines.levels[::2], fontsize=8, colors=INK)
     axes.set(xlabel=labels[0], ylabel=labels[1], xlim=across, ylim=up)
     axes.grid(False)
-    words = f"the cost goes from {number(heights.min())} to {number(heights.max())}"
+    words = f"the {height} goes from {number(heights.min())} to {number(heights.max())}"
     if path is not None:
         path = np.asarray(path, dtype=float)
         if path.ndim != 2 or path.shape[1] != 2 or not len(path):
@@ -191,7 +193,7 @@ def surface(
         ends = (", ".join(map(number, end)) for end in (path[0], path[-1]))
         words += ", and a path of {} steps leads from ({}) to ({})".format(len(path) - 1, *ends)
     names = " and ".join(map(plain, labels))
-    figure.description = f"Lines of equal cost over {names}: {words}."
+    figure.description = f"Lines of equal {height} over {names}: {words}."
     return figure
 
 
