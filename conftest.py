@@ -9,9 +9,10 @@ import functools
 import nbval.plugin
 import pytest
 
-from tools.drawing import Drawing
+from tools.drawing import Drawing, first_difference
 
 SVG = "image/svg+xml"
+LONG = 5000  # characters of an output
 
 # A line of companion counts as covered when a test ran it, not when a notebook did;
 # and notebooks run at full speed.
@@ -25,12 +26,29 @@ def pytest_collectstart(collector):
 
 
 def pytest_itemcollected(item):
-    """Compare figures as drawings."""
+    """Compare figures as drawings, and say in a line what changed in a figure or a long text."""
     if isinstance(item, nbval.plugin.IPyNbCell):
-        compare = item.compare_outputs
+        compare, explain = item.compare_outputs, item.format_output_compare
+
+        def explain_briefly(key, stored, new):
+            if lines := _in_brief(stored, new):
+                item.comparison_traceback += [f" mismatch '{key}'", *lines]
+            else:
+                explain(key, stored, new)
+
+        item.format_output_compare = explain_briefly
         item.compare_outputs = lambda new, stored, skip_compare=None: compare(
             _with_drawings(new), _with_drawings(stored), skip_compare
         )
+
+
+def _in_brief(stored, new):
+    """Lines on what changed, where pytest would print pages and take minutes to align them."""
+    if isinstance(stored, Drawing) and isinstance(new, Drawing):
+        return ["the figure changed:", *stored.differences(new)]
+    if isinstance(stored, str) and isinstance(new, str) and max(len(stored), len(new)) > LONG:
+        return ["a long output changed:", *first_difference(stored, new)]
+    return []
 
 
 def _with_drawings(outputs):
@@ -39,13 +57,6 @@ def _with_drawings(outputs):
         if SVG in output.get("data", {}):
             output["data"][SVG] = Drawing(output["data"][SVG])
     return outputs
-
-
-def pytest_assertrepr_compare(op, left, right):
-    """A figure that changed is described in a line, not printed."""
-    if isinstance(left, Drawing) and isinstance(right, Drawing):
-        return ["the figure changed:", *left.differences(right)]
-    return None
 
 
 def pytest_collection_modifyitems(items):

@@ -173,6 +173,14 @@ def draws(**new):
     return notebook(cell(SHOW.format("image/svg+xml", now), figure()))
 
 
+# Thousands of lines that are alike: pytest would take minutes to align them.
+TABLE = "for i in range(3000): print('row', i % 7, 'of a table', {})"
+
+
+def table(last):
+    return "".join(f"row {i % 7} of a table {last}\n" for i in range(3000))
+
+
 COMPARED = {  # name: (a notebook with stored outputs, how nbval must judge it)
     "same": (notebook(cell("print(1)", printed("1\n"))), "passed"),
     "another-number": (notebook(cell("print(2)", printed("1\n"))), "failed"),
@@ -188,6 +196,7 @@ COMPARED = {  # name: (a notebook with stored outputs, how nbval must judge it)
         notebook(cell("import random; print(random.random())", printed("0.37444887175646646\n"))),
         "failed",
     ),
+    "long-text": (notebook(cell(TABLE.format("7"), printed(table("8")))), "failed"),
     "needs-mnist": (notebook(cell("1 / 0"), companion={"needs": ["mnist"]}), "skipped"),
     "measured": (
         notebook(cell("print(3)", printed("2\n"), tags=["nbval-ignore-output"])),
@@ -228,6 +237,10 @@ def test_a_notebook_without_its_data_is_skipped_and_says_how_to_get_them(report)
 
 def test_a_changed_figure_is_described_in_a_line(report):
     assert "1 coordinates moved by more than 0.5; furthest, 10.5 to 14.5" in report
+
+
+def test_a_changed_long_text_is_described_in_a_line(report):
+    assert "became 'row 0 of a table 7\\nrow 1" in report
 
 
 def test_names_that_are_hashes_may_change_but_not_what_they_name():

@@ -42,11 +42,16 @@ class Drawing(str):
         """What differs, in words; nothing when both show the same."""
         (mine, numbers), (theirs, others) = self.dissected(), other.dissected()
         if mine != theirs:
-            at = next((i for i, (a, b) in enumerate(zip(mine, theirs)) if a != b), len(mine))
-            here = slice(max(at - 30, 0), at + 50)
-            return [f"{mine[here]!r}", f"became {theirs[here]!r}"]
+            return first_difference(mine, theirs)
         moves = [(abs(a - b), a, b) for a, b in zip(numbers, others) if abs(a - b) > TOLERANCE]
         if not moves:
             return []
         _, a, b = max(moves)
         return [f"{len(moves)} coordinates moved by more than {TOLERANCE}; furthest, {a} to {b}"]
+
+
+def first_difference(mine: str, theirs: str) -> list[str]:
+    """Where two texts part, and how each goes on."""
+    at = next((i for i, (a, b) in enumerate(zip(mine, theirs)) if a != b), len(mine))
+    here = slice(max(at - 30, 0), at + 50)
+    return [f"{mine[here]!r}", f"became {theirs[here]!r}"]

@@ -2,7 +2,7 @@
 
 The player is Matplotlib's. Its frames are SVG and follow light and dark as every figure does. They
 have most lines in common: the page holds each line once, and for each frame the numbers of its
-lines. Identifiers are made from the frames, so that the same graph gives the same bytes.
+lines. Identifiers are made from what the frames print, so that the same graph gives the same bytes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ ICONS = {  # in place of a font of icons from another host
     "plus": "+",
 }
 TERMS = 3  # of a sum that a caption writes out
+HASHED = re.compile(r"\b(?:[a-z]+|C\w+_)[0-9a-f]{10}\b")  # a name in Matplotlib's SVG
 
 
 class Animation:
@@ -198,6 +199,11 @@ def _compact(player, description):
     frames = [base64.b64decode(text.replace("\\\n", "")).decode() for text in coded]
     frames = [re.sub(r"\s*<!--.*?-->", "", tidy(text), flags=re.S) for text in frames]
     frames = [text.replace("fill: #ffffff", "fill: none") for text in frames]  # the paper
+    names = {}  # Matplotlib's are hashes of numbers with all their digits, of which we print two
+    frames = [
+        HASHED.sub(lambda name: f"n{names.setdefault(name[0], len(names))}", text)
+        for text in frames
+    ]
     frames = [[line.strip() for line in text.splitlines()] for text in frames]
     place = {line: i for i, line in enumerate(dict.fromkeys(sum(frames, [])))}
     numbers = [[place[line] for line in frame] for frame in frames]
