@@ -18,6 +18,8 @@ def numbers(name: str, value, dtype=None) -> np.ndarray:
         array = np.asarray(value)
     except ValueError as ragged:
         raise ValueError(f"{name} is no array ({ragged}): give rows of equal length") from None
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries: fill them, or leave their examples out")
     if array.dtype.kind not in "buifc":
         raise TypeError(
             f"{name} must hold numbers, got dtype {array.dtype}: {_short(value)}; "
@@ -44,10 +46,10 @@ def columns(name: str, value, height: int | None = None, dtype=None) -> np.ndarr
     array = numbers(name, value, dtype)
     expected = f"({'n' if height is None else height}, m)"
     if array.ndim == 1:
-        raise ValueError(
-            f"{name} has shape {array.shape}, expected {expected}: "
-            f"one example is one column, {name}[:, None]"
-        )
+        way = f"numbers of several examples are one row, {name}[None, :]"
+        if height != 1:
+            way = f"one example is one column, {name}[:, None]"
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected}: {way}")
     if array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
     if height is not None and array.shape[0] != height:

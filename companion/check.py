@@ -72,6 +72,8 @@ def central_difference(f: Callable, x, h: float | None = None):
         up[index] += steps[index]
         down[index] -= steps[index]
         gap = up[index] - down[index]  # what h became in floating point
+        if not gap:
+            raise ValueError(f"h = {steps[index]} is lost beside x = {x[index]}: take a larger h")
         return (_scalar(f(up[()])) - _scalar(f(down[()]))) / gap
 
     return _by_entry(slope, x)
@@ -109,7 +111,7 @@ def relative_error(got, expected) -> float:
     >>> relative_error(1e-7, 9e-7)
     0.8888888888888888
     """
-    got, expected = (np.asarray(v) + 0.0 for v in (got, expected))  # floats: uint8 would wrap round
+    got, expected = map(_floats, (got, expected))
     if got.shape != expected.shape:
         raise ValueError(
             f"got has shape {got.shape} and expected {expected.shape}: nothing to compare"
@@ -133,7 +135,7 @@ def adjoint_gap(forward: Callable, transposed: Callable, u, v) -> float:
     0.0
     """
     u, v = _real("u", u), _real("v", v)
-    Ju, JTv = np.asarray(forward(u)), np.asarray(transposed(v))
+    Ju, JTv = np.asarray(forward(u.copy())), np.asarray(transposed(v.copy()))
     if Ju.shape != v.shape or JTv.shape != u.shape:
         raise ValueError(
             f"J u has shape {Ju.shape} and v {v.shape}, J^T v {JTv.shape} and u {u.shape}: "
@@ -188,6 +190,8 @@ def check_gradient(
         raise ValueError(f"method is {method!r}: give one of {', '.join(judges)}")
     judge, usual = judges[method]
     tolerance = usual if tolerance is None else float(tolerance)
+    if not 0 <= tolerance < 1:
+        raise ValueError(f"tolerance is {tolerance}: give a number from 0 to less than 1")
     named = isinstance(point, Mapping)
     points, gradients = (dict(p) if named else {"x": p} for p in (point, gradient))
     if points.keys() != gradients.keys():
@@ -200,6 +204,13 @@ def check_gradient(
         rounding = np.finfo(float).eps * abs(_scalar(f(point))) / STEP
         if not np.isfinite(rounding):
             raise ValueError("f is not finite at point, so its differences say nothing")
+        claimed = max(np.abs(np.asarray(g)).max(initial=0.0) for g in gradients.values())
+        if np.isfinite(claimed) and rounding > claimed / 10 > 0:
+            raise ValueError(
+                f"f is so large that its rounding moves a difference by {rounding:.1e}, and no "
+                f"entry of the gradient exceeds {claimed:.1e}: take a constant off f, or use the "
+                "complex step"
+            )
 
     entries, worst, worst_excess = 0, None, -1.0
     for name, x in points.items():
@@ -224,6 +235,12 @@ def check_gradient(
     if worst_excess > tolerance:
         raise GradientError(str(worst))
     return Report(method, entries, worst)
+
+
+def _floats(value):
+    """An array of floats (uint8 would wrap round), also from Fractions and numbers of SymPy."""
+    array = np.asarray(value)
+    return array if array.dtype.kind in "fc" else array.astype(float)
 
 
 def _by_entry(slope, x):

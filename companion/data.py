@@ -98,9 +98,10 @@ def one_hot(labels: ArrayLike, classes: int = 10, dtype: DTypeLike = float) -> N
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    labels = np.asarray(labels)
+    labels = _unmasked("labels", labels)
     if labels.ndim != 1:
-        raise ValueError(f"labels must have shape (N,), got {labels.shape}; use labels.ravel()")
+        way = "labels.argmax(axis=1)" if labels.shape[1:] == (classes,) else "labels.ravel()"
+        raise ValueError(f"labels must have shape (N,), got {labels.shape}; use {way}")
     if labels.dtype.kind == "f" and np.isnan(labels).any():
         raise ValueError(f"labels must be integers, got nan at index {np.isnan(labels).argmax()}")
     if labels.dtype.kind not in "iu":
@@ -112,6 +113,12 @@ def one_hot(labels: ArrayLike, classes: int = 10, dtype: DTypeLike = float) -> N
     rows = np.zeros((len(labels), classes), dtype)
     rows[np.arange(len(labels)), labels] = 1
     return rows
+
+
+def _unmasked(name, values):
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries: leave these examples out")
+    return np.asarray(values)
 
 
 def as_split(
@@ -130,6 +137,11 @@ def as_split(
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    images = _unmasked("images", images)
+    if images.dtype.kind not in "biuf":
+        raise TypeError(f"images must hold numbers, got dtype {images.dtype}")
+    if not 0 < ink < np.inf:
+        raise ValueError(f"ink must be a positive number, got {ink}")
     if len(images) != len(labels):
         raise ValueError(f"every image needs one label, got {len(images)} and {len(labels)}")
     low, high = images.min(initial=0), images.max(initial=0)
@@ -139,7 +151,7 @@ def as_split(
     split = Split(
         x=np.divide(rows, ink, dtype=dtype, order="C"),
         y=one_hot(labels, dtype=dtype),
-        labels=labels.astype(np.intp),
+        labels=np.array(labels, dtype=np.intp),
     )
     for array in (split.x, split.y, split.labels):
         array.setflags(write=False)

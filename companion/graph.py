@@ -21,6 +21,7 @@ or a slope does not exist, as for log(-1) or sqrt(0), or overflows, a DomainErro
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import sys
@@ -85,6 +86,10 @@ class Node:
         self._args = self._parents if args is None else args
         self._name = name
         self._born = next(_births)
+
+    def __reduce__(self):  # copied, or sent to another process, it is born anew after its parents
+        args = (self._value, self._parents, self._partials, self._op, self._args)
+        return functools.partial(Node, name=self._name), args
 
     def named(self, name: str) -> Node:
         """A Node that says the same under a name, for trace tables and pictures.
@@ -467,7 +472,7 @@ def _number(u):
     if type(u) in (float, int, Fraction) or _is_formula(u) and getattr(u, "is_commutative", False):
         return u
     if isinstance(u, np.ndarray) and u.dtype.kind in "fiub" and u.ndim:
-        u = u.astype(float)
+        u = np.array(u, dtype=float)  # no subclass: a matrix would multiply in its own way
         u.flags.writeable = False
         return u
     if isinstance(u, (np.floating, np.integer, np.ndarray)) and u.dtype.kind in "fiub":

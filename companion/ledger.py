@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sympy import Derivative
+from sympy import Derivative, MatrixSymbol
+from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from companion.check import relative_error
 from companion.symbolic import ProofError, derivative, entry, latex, prove, refute
+from companion.symbolic.objects import FunctionOf
 
 RECORD = "application/vnd.companion.ledger+json"  # the type of the output that the build reads
 KINDS = ("proved", "checked")
@@ -150,7 +152,7 @@ def checked(
         raise LedgerError(f"{label}: no cases, so nothing was checked")
     if not isinstance(wrong, Mapping):
         raise LedgerError(f"{label}: wrong must be {{name: function of a case}}, got {wrong!r:.60}")
-    expected = [left(case) for case in cases]
+    expected = [np.array(left(case)) for case in cases]  # copies: right may write into the same
     for number, (case, value) in enumerate(zip(cases, expected)):
         error = relative_error(right(case), value)
         if not error <= tolerance:
@@ -193,6 +195,13 @@ def _evaluated(side):
     if not isinstance(side, Derivative):
         return side
     value = side.expr
+    for cost in value.atoms(FunctionOf) if len(side.variables) > 1 else ():
+        u, _, gradient, _ = cost.args
+        if not u.atoms(MatrixSymbol, AppliedUndef) & gradient.atoms(MatrixSymbol, AppliedUndef):
+            raise ProofError(
+                f"a second derivative of {cost} needs its gradient written out in terms of "
+                f"{u.expr}, got {gradient.expr}"
+            )
     for variable in side.variables:
         value = derivative(value, variable)
     return value

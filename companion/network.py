@@ -36,6 +36,8 @@ class Views(tuple):
     """Arrays that share one vector: v[l] = array writes into the vector, and so does v[l] += .."""
 
     def __setitem__(self, l: int, value) -> None:
+        if not 0 < abs(l) < len(self):
+            raise IndexError(f"layers with weights are numbered 1 to {len(self) - 1}, got {l}")
         value = np.asarray(value)
         same_shape(f"what is assigned to place {l}", value, "the array there", self[l])
         self[l][...] = value
@@ -337,6 +339,11 @@ class Network:
             raise ValueError(
                 f"the trace has activations of shapes {shapes}, expected {expected}: "
                 "give the trace that this network's forward returned"
+            )
+        if trace.a[-1].dtype != parameters.vector.dtype:
+            raise ValueError(
+                f"the trace is {trace.a[-1].dtype} and the parameters are "
+                f"{parameters.vector.dtype}: give the trace that forward returned for them"
             )
         y = self.check_targets(y, trace.a[-1].dtype)
         same_shape("y", y, "a^L", trace.a[-1])

@@ -152,6 +152,7 @@ def train(
     def one_epoch(epoch):
         order = rng.permutation(len(x))
         for number, start in enumerate(_bar(batches, epoch) if progress else batches, 1):
+            before = theta.copy() if on_step else None
             rows = order[start : start + batch]
             trace, targets, errors = room[len(rows)].gather(x, y, rows)
             network.propagate(theta, trace)
@@ -159,7 +160,8 @@ def train(
             theta.vector -= step.vector
             if on_step:
                 cost = network.cost_at(trace, targets)
-                on_step(Step(epoch, number, rows, cost, step * (1 / eta), theta.copy()))
+                gradient = network.backward(before, trace, targets)
+                on_step(Step(epoch, number, rows, cost, gradient, theta.copy()))
 
     def records():
         for epoch in range(done + 1, done + epochs + 1):
@@ -254,11 +256,13 @@ def examples(name: str, data, network: Network, dtype) -> tuple[np.ndarray, np.n
     x, y = numbers(f"{name} x", x, dtype), numbers(f"{name} y", y, dtype)
     for letter, array, width in (("x", x, network.sizes[0]), ("y", y, network.sizes[-1])):
         if array.ndim != 2 or array.shape[1] != width:
-            turned = array.ndim == 2 and array.shape[0] == width
-            raise ValueError(
-                f"{name} {letter} has shape {array.shape}, expected (N, {width})"
-                + (f": a data set holds one example per row, so give {letter}.T" if turned else "")
-            )
+            way = ""
+            if array.ndim == 2 and array.shape[0] == width:
+                way = f": a data set holds one example per row, so give {letter}.T"
+            elif array.ndim == 1 and letter == "y":
+                labels = f"are they labels? data.one_hot(y, {width}) makes targets of them"
+                way = ": give y[:, None]" if width == 1 else f": {labels}"
+            raise ValueError(f"{name} {letter} has shape {array.shape}, expected (N, {width}){way}")
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(
             f"{name} has {len(x)} examples x and {len(y)} targets y: "

@@ -1,5 +1,7 @@
 """The judges themselves, each shown something right and something wrong."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -125,6 +127,8 @@ def test_relative_error():
     assert relative_error([], []) == 0.0
     assert relative_error(np.uint8(1), np.uint8(2)) == 0.5
     assert relative_error(np.int8(100), np.int8(-100)) == 2.0
+    assert relative_error(Fraction(1, 3), Fraction(2, 6)) == 0.0
+    assert relative_error([Fraction(1, 2)], [Fraction(1, 4)]) == 0.5
     with pytest.raises(ValueError, match=r"got has shape \(3, 1\) and expected \(3,\)"):
         relative_error(np.ones((3, 1)), np.ones(3))
 
@@ -138,7 +142,30 @@ def test_the_adjoint_test_sees_a_lost_transpose_where_shapes_fit():
     assert adjoint_gap(lambda u: J @ u, lambda v: v * np.nan, u, v) == np.inf
 
 
+def test_a_function_that_works_in_place_is_not_compared_with_itself():
+    twice, five_times = (lambda x, c=c: x.__imul__(c) for c in (2, 5))
+    assert adjoint_gap(twice, five_times, [1.0, 2.0], [1.0, 3.0]) == pytest.approx(0.6)
+
+
+def test_a_difference_is_divided_by_what_its_step_became():
+    assert central_difference(lambda x: x, 0.1) == 1.0
+
+
+@np.errstate(invalid="ignore")
+def test_a_judge_that_has_no_number_refuses():
+    with pytest.raises(GradientError, match="expected nan"):
+        check_gradient(lambda x: np.sqrt(x).sum(), [1e-7], [0.5e7**0.5])
+
+
+def high(x):
+    return 1e12 + (x**2).sum()
+
+
 BAD = {
+    "lost step": (lambda: central_difference(np.sin, 1.0, h=1e-17), "h = 1e-17 is lost beside"),
+    "large f": (lambda: check_gradient(high, X, 2 * X), "f is so large that its rounding moves"),
+    "tolerance nan": (lambda: check_gradient(wave, X, X, tolerance=np.nan), "tolerance is nan"),
+    "tolerance 5": (lambda: check_gradient(wave, X, X, tolerance=5), "tolerance is 5.0: give"),
     "two outputs": (lambda: central_difference(lambda x: x, X), "f must return one real number"),
     "complex output": (lambda: central_difference(lambda x: 1j, 1.0), "one real number, got 1j"),
     "no number at all": (lambda: complex_step(lambda x: X, 1.0), "f must return one number"),

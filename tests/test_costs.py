@@ -138,6 +138,8 @@ def test_outputs_and_targets_outside_0_and_1_are_quoted(cost, _):
 def test_shares_may_be_rounded_but_not_wrong():
     shares = np.full((1000, 2), 0.001, np.float32)
     assert softmax_cross_entropy.value(shares, shares) > 0
+    with pytest.raises(ValueError, match=r"y\[:, 0\] adds up to 1.0001"):
+        softmax_cross_entropy.value([[0.5], [0.5]], [[1.0], [1e-4]])
     with pytest.raises(ValueError, match=r"y\[:, 1\] adds up to 1.001"):
         softmax_cross_entropy.value(shares, shares + [[0, 1e-6]])
 

@@ -103,11 +103,33 @@ def test_one_hot_is_a_row_of_the_identity():
         "truth values": ([True], "integers, got bool"),
         "a column": ([[1], [2]], r"shape \(N,\), got \(2, 1\); use labels\.ravel\(\)"),
         "a number": (7, r"shape \(N,\), got \(\)"),
+        "one-hot": (np.eye(10), r"shape \(N,\), got \(10, 10\); use labels\.argmax\(axis=1\)"),
+        "masked": (np.ma.array([1, 2], mask=[0, 1]), "labels has masked entries"),
     }.values(),
 )
 def test_one_hot_quotes_what_it_cannot_take(labels, message):
     with pytest.raises(ValueError, match=message):
         one_hot(labels)
+
+
+def test_lists_of_numbers_are_images():
+    split = as_split([[0, 255], [51, 102]], [3, 1])
+    np.testing.assert_array_equal(split.x, [[0.0, 1.0], [0.2, 0.4]])
+    assert split.labels.tolist() == [3, 1]
+
+
+@pytest.mark.parametrize(
+    "images, ink, message",
+    [
+        ([[17]], 16, r"pixels must be in 0\.\.16, got 0\.\.17; pass"),
+        ([[0]], 0, "ink must be a positive number, got 0"),
+        (np.ma.array([[1]], mask=[[1]]), 255, "images has masked entries"),
+        ([["7"]], 255, "images must hold numbers, got dtype <U1"),
+    ],
+)
+def test_images_that_are_none_are_refused(images, ink, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        as_split(images, [1], ink=ink)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

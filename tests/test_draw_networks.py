@@ -307,11 +307,30 @@ def large():
     return backward_pass(net, p, trace.a[0], y)
 
 
+def test_equal_lines_are_equal_weights_in_all_layers():
+    p = Parameters.of([np.ones((2, 2)), 0.25 * np.ones((2, 2))], [np.zeros((2, 1))] * 2)
+    drawn = {round(width, 6) for *_, width, _ in lines(network([2, 2, 2], parameters=p))}
+    assert drawn == {0.3 + 2.5, 0.3 + 2.5 / 4}
+
+
+def test_each_neuron_has_its_bias():
+    dotted = [line for line in lines(network([2, 3, 1], bias=True)) if line[-1] == ":"]
+    assert len(dotted) == 3 + 1
+
+
 BAD = {
     "sizes": (lambda: network([3]), r"sizes is \[3\]: give n_0 and at least one layer"),
     "edge layer": (lambda: network([2, 3, 2], edges=[(0, 0, 0)]), r"edges holds \(0, 0, 0\): its"),
     "edge": (lambda: network([2, 3, 2], edges=[(1, 0, 2)]), r"\(0, 2\), which is no place in"),
     "neuron": (lambda: network([2, 3, 2], neurons=[(2, 2)]), r"neurons of layer 2 holds \(2,\)"),
+    "behind the dots": (
+        lambda: network([2, 10, 2], neurons=[(1, 5)]),
+        "neuron 5 of layer 1 is left out .* most=10",
+    ),
+    "edge behind the dots": (
+        lambda: network([2, 10, 2], edges=[(2, 0, 5)]),
+        "neuron 5 of layer 1 is left out",
+    ),
     "parameters": (
         lambda: network([2, 2], parameters=passed([2, 3])[1]),
         r"parameters are those of sizes \[2, 3\], and this network has sizes \[2, 2\]",

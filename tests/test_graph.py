@@ -3,6 +3,8 @@
 import copy
 import math
 import operator
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -461,3 +463,24 @@ def test_parents_come_first_whatever_the_order_of_use():
 def test_an_order_of_what_are_no_nodes_is_refused(wrong):
     with pytest.raises(TypeError, match="a graph is made of Nodes, got (int|NoneType|str): "):
         in_order(wrong)
+
+
+def test_a_graph_that_was_sent_to_another_process_goes_on_in_order():
+    make = (
+        "import pickle, sys; from companion.graph import Node; [Node(1.0) for _ in range(1000)]; "
+        "x = Node(3.0, name='x'); sys.stdout.buffer.write(pickle.dumps((x, x * x)))"
+    )
+    sent = subprocess.run([sys.executable, "-c", make], capture_output=True, check=True).stdout
+    use = (
+        "import pickle, sys; from companion.sweep import adjoints, tangents; "
+        "x, y = pickle.loads(sys.stdin.buffer.read()); z = y * y + x; "
+        "print(x.name, adjoints(z)[x], tangents(z, {x: 1.0})[z])"
+    )
+    got = subprocess.run([sys.executable, "-c", use], input=sent, capture_output=True, check=True)
+    assert got.stdout.decode().split() == ["x", "109.0", "109.0"]
+
+
+def test_a_matrix_is_an_array():
+    M = Node(np.array([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix))
+    assert type(M.value) is np.ndarray
+    np.testing.assert_array_equal((M * M).value, [[1, 4], [9, 16]])

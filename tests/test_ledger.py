@@ -10,13 +10,21 @@ import numpy as np
 import pytest
 from equations import repeated, unmatched
 from nbformat import v4
-from sympy import Derivative, cos, exp, sin, symbols
+from sympy import Derivative, KroneckerDelta, S, cos, exp, sin, symbols
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from book._ext.ledger_page import RECORD, equations, fill, labelled, page
 from companion import ledger
 from companion.ledger import Entry, LedgerError, checked, proved
-from companion.symbolic import ProofError, indices, matrix, sum_over, vector, widths
+from companion.symbolic import (
+    ProofError,
+    function_of,
+    indices,
+    matrix,
+    sum_over,
+    vector,
+    widths,
+)
 
 ROOT = Path(__file__).parents[1]
 BOOK = [nbformat.read(path, as_version=4) for path in sorted((ROOT / "book").glob("*.ipynb"))]
@@ -55,6 +63,12 @@ def test_several_statements_stand_under_one_label():
     assert entry.refuted[0][0] == "a factor, $x y$"  # the line that is wrong, and no other
 
 
+def test_every_line_is_proved():
+    lhs = [Derivative(sin(x), x), Derivative(cos(x), x)]
+    with pytest.raises(ProofError):
+        proved("eq-two", lhs, [cos(x), sin(x)], wrong={"both": [x, x]})
+
+
 def test_each_line_that_is_called_wrong_must_be():
     lhs, rhs = [Derivative(x**2, x), Derivative(y**2, y)], [2 * x, 2 * y]
     entry = proved("eq-two", lhs, rhs, wrong={"halves": [x, y]})
@@ -67,6 +81,17 @@ def test_a_second_derivative_is_carried_out():
     proved("eq-mixed", Derivative(exp(x * y), x, y), (1 + x * y) * exp(x * y), wrong=exp(x * y))
     with pytest.raises(ProofError):
         proved("eq-mixed", Derivative(exp(x * y), x, y), y * exp(x * y), wrong=exp(x * y))
+
+
+def test_a_second_derivative_of_a_cost_needs_its_gradient_written_out():
+    n, p, q = widths("n"), *indices("p q")
+    a, g = vector("a", n), vector("g", n)
+    C = function_of(lambda j: a[j, 0], n, lambda j: g[j, 0])
+    with pytest.raises(ProofError, match="needs its gradient written out in terms of"):
+        proved("eq-h", Derivative(C, a[p, 0], a[q, 0]), S.Zero, wrong=g[p, 0])
+    C = function_of(lambda j: a[j, 0], n, lambda j: a[j, 0] ** 2)
+    right = 2 * a[p, 0] * KroneckerDelta(p, q, (0, n - 1))
+    proved("eq-h", Derivative(C, a[p, 0], a[q, 0]), right, wrong=2 * a[p, 0])
 
 
 def test_a_wrong_variant_needs_no_name():
@@ -173,6 +198,23 @@ REFUSED = {  # name: (right, cases, wrong, tolerance, what the ledger must say)
 def test_a_check_is_refused(right, cases, wrong, tolerance, verdict):
     with pytest.raises(LedgerError, match=f"eq-gram: .*{verdict}"):
         checked("eq-gram", gram, right, cases, wrong=wrong, tolerance=tolerance)
+
+
+def test_every_case_is_looked_at():
+    late = {"w": lambda n: n + 2}
+    with pytest.raises(LedgerError, match="differ in case 10, 10"):
+        checked("eq-n", float, lambda n: float(n) if n != 10 else 11.0, range(20), wrong=late)
+
+
+def test_a_wrong_variant_must_be_far_beyond_the_tolerance():
+    with pytest.raises(LedgerError, match="off by more than 0.1"):
+        checked("eq-n", float, float, [1.0], wrong={"w": lambda n: 1.05 * n}, tolerance=1e-4)
+
+
+def test_a_side_that_works_in_place_is_not_compared_with_itself():
+    sides = (lambda a: a.__imul__(2), lambda a: a.__iadd__(5))
+    with pytest.raises(LedgerError, match="differ in case 0"):
+        checked("eq-a", *sides, [np.ones(3), np.zeros(3)], wrong={"w": lambda a: 7 * a})
 
 
 # Entry

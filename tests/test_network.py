@@ -207,6 +207,9 @@ def test_the_parts_never_come_apart_from_the_vector():
     np.testing.assert_array_equal(p.vector[-2:], before[-2:] - 5)
     with pytest.raises(ValueError, match=r"shape \(3,\) but the array there has shape \(4, 3\)"):
         p.W[1] = np.zeros(3)
+    for l in (0, 3):
+        with pytest.raises(IndexError, match=f"are numbered 1 to 2, got {l}"):
+            p.W[l] = np.zeros((4, 3))
 
 
 def test_precision_is_kept():
@@ -298,6 +301,11 @@ BAD = {
              np.zeros((5, 3))), r"x has shape \(5, 3\), expected \(3, m\): .* over x.T"),
     "neurons": (lambda: NET.forward(P, np.zeros((3, 4))), "the layer has 2 neurons"),
     "one example": (lambda: NET.forward(P, np.zeros(2)), r"is one column, x\[:, None\]"),
+    "one row": (lambda: Network([1, 1]).cost_of(Parameters([1, 1], np.zeros(2)), [[1.0]], [1.0]),
+                r"numbers of several examples are one row, y\[None, :\]"),
+    "masked": (lambda: NET.forward(P, np.ma.array(GOOD_X, mask=GOOD_X == 0)), "x has masked entr"),
+    "precision": (lambda: NET.backward(P.astype("f4"), TRACE, GOOD_Y),
+                  "the trace is float64 and the parameters are float32: give the trace"),
     "empty": (lambda: NET.forward(P, np.zeros((2, 0))), "the batch is empty"),
     "nan": (lambda: NET.forward(P, np.full((2, 1), np.nan)), r"x\[0, 0\] is nan"),
     "other": (lambda: Network([2, 4, 2]).forward(P, GOOD_X), r"those of sizes \[2, 3, 2\]"),

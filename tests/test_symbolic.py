@@ -380,6 +380,10 @@ def test_sides_of_many_kinds():
         same(W * a, a)
     with pytest.raises(ProofError, match="2 entries against 1"):
         prove([u, t], [u])
+    with pytest.raises(ProofError, match="no entries, so nothing to prove"):
+        prove([], [])
+    with pytest.raises(ProofError, match="two different letters are called x"):
+        prove(vector("x", n)[p, 0], vector("x", m)[p, 0])
     with pytest.raises(ProofError, match="a matrix with a matrix"):
         prove([u, t], W * a)
     with pytest.raises(ProofError, match="a number or a matrix"):
@@ -586,13 +590,37 @@ REFUSED = {
     "by a width": (sum_over(lambda k: x_[k, 0], n), n, "whole number"),
     "by a function": (f(u) ** 2, f(u), "a Symbol or an entry"),
     "of a condition": (sp.Gt(u, 0), u, "as a number"),
-}
+    "a width as an index": (Sum(x_[r, 0] ** 2, (r, 0, n - 1)), x_[0, 0], "r is an index .* be 0"),
+    "a width at an entry": (x_[r, 0] ** 2, x_[0, 0], "r is an index of .*cannot be 0"),
+    "two arrays of one name": (
+        sum_over(lambda k: x_[k, 0] ** 2, n), vector("x", m)[p, 0], "letters are called x"
+    ),
+    "two numbers of one name": (sp.Symbol("t", real=True) ** 2, sp.Symbol("t"), "are called t"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("expr, wrt, reason", REFUSED.values(), ids=REFUSED)
 def test_refused_derivatives(expr, wrt, reason):
     with pytest.raises(ProofError, match=reason):
         derivative(expr, wrt)
+
+
+def test_a_second_derivative_of_a_product():
+    once = derivative(sum_over(lambda k: sigma(x_[k, 0]), n) * x_[q, 0], x_[p, 0])
+    twice = derivative(normal_form(once), x_[q, 0])
+    bend = x_[q, 0] * slope.prime()(x_[p, 0]) + slope(x_[q, 0])
+    assert same(twice, slope(x_[p, 0]) + one_if_equal(p, q, n) * bend)
+    assert not same(twice, slope(x_[p, 0]) + bend)
+
+
+def test_a_range_that_may_be_empty_is_not_summed_away():
+    assert not same(sum_over(lambda k: KroneckerDelta(k, 1, (0, n - 1)), n), 1)  # n = 1
+    assert not same(sum_over(lambda k: S.One, n - 2), n - 2)  # n = 1
+
+
+def test_a_free_index_takes_a_letter_that_is_left():
+    taken = sp.Symbol("i") * sp.Symbol("j") * sp.prod(sp.symbols("p q r s"))
+    assert same(taken * W, taken * W) and not same(taken * W, 2 * taken * W)
 
 
 def test_traps_that_are_avoided():

@@ -143,6 +143,21 @@ def test_on_step_is_told_of_every_step():
     assert before.vector.tobytes() == records[-1].parameters.vector.tobytes()
 
 
+def test_the_gradient_of_a_step_does_not_hang_on_eta():
+    net, start, data = problem()
+    steps = []
+    run(net, start, data, epochs=1, batch=23, eta=1e-320, on_step=steps.append)
+    gradient = net.backward(start, net.forward(start, data[0].T), data[1].T)
+    assert relative_error(steps[0].gradient.vector, gradient.vector) < 1e-13
+
+
+def test_one_parameter_that_overflowed_is_enough():
+    net = Network([1, 1], "identity", "quadratic")
+    start, data = Parameters([1, 1], np.zeros(2)), ([[1e300]], [[1e10]])
+    with pytest.raises(FloatingPointError, match="overflowed in epoch 1"):
+        run(net, start, data, epochs=1, batch=1, eta=1.0)
+
+
 def test_a_bar_on_request_only(capfd):
     net, start, data = problem()
     run(net, start, data)
@@ -364,6 +379,7 @@ BAD = {
     "columns given": ({"data": (X.T, Y)}, r"training x has shape \(5, 23\), .* so give x.T"),
     "width": ({"data": (X[:, :4], Y)}, r"training x has shape \(23, 4\), expected \(N, 5\)$"),
     "labels for one-hot": ({"data": (X, Y.argmax(1))}, r"training y has shape \(23,\)"),
+    "labels, width": ({"data": (X, Y.argmax(1))}, r"data.one_hot\(y, \d\) makes targets"),
     "counts": ({"data": (X, Y[:7])}, "23 examples x and 7 targets y"),
     "no examples": ({"data": (X[:0], Y[:0])}, "at least one example"),
     "not shares": ({"data": (X, 2 * Y)}, "softmax_cross_entropy needs targets between 0 and 1"),

@@ -96,6 +96,14 @@ def network(
     neurons = _places("neurons", neurons, sizes, 2)
     edges = _places("edges", edges, sizes, 3)
     plan = _Plan(sizes, numbers, most, bias, digits)
+    spots = [(l, j) for l, j in neurons]
+    spots += [spot for l, j, k in edges for spot in ((l, j), (l - 1, k))]
+    for l, j in spots:
+        if j is not None and j not in plan.slots[l]:
+            raise ValueError(
+                f"neuron {j} of layer {l} is left out by the dots: give most={max(sizes)}, "
+                "or pick one that is drawn"
+            )
     key = 0 if parameters is None else LINE
     axes = sheet(plan.width, plan.height + key)
     plan.draw(axes, key, numbers, parameters, neurons, edges, role)
@@ -283,14 +291,14 @@ class _Plan:
                 write(axes, x + wide / 2 - 0.07, line, words, ha="right", color=colour)
 
     def _edges(self, axes, place, l, parameters, edges, role):
-        largest = np.abs(parameters.W[l]).max() or 1.0 if parameters is not None else 1.0
+        largest = max(np.abs(W).max() for W in parameters.W[1:]) or 1.0 if parameters else 1.0
         for k, x, y in self.shown(l - 1):
             for j, u, v in self.shown(l):
                 start, end = place(x + self.card / 2, y), place(u - self.card / 2, v)
                 thin = {"color": INK, "lw": 0.7, "ls": "-", "alpha": 0.45}
                 if parameters is not None:
                     w = parameters.W[l][j, k]
-                    thin = {"color": VALUE, "ls": "-"} if w > 0 else {"color": INK, "ls": "--"}
+                    thin = {"color": INK, "ls": "--"} if w < 0 else {"color": VALUE, "ls": "-"}
                     thin["lw"] = 0.3 + 2.5 * abs(w) / largest
                 if any(m == l and i in (None, j) and h in (None, k) for m, i, h in edges):
                     ends = (start, end) if role != ADJOINT else (end, start)

@@ -7,12 +7,12 @@ wrongly; `derivative` refuses these and says what to do instead.
 
 from itertools import permutations
 
-from sympy import Dummy, Expr, Lambda, MatrixSymbol, Symbol, sympify
+from sympy import Dummy, Expr, KroneckerDelta, Lambda, MatrixSymbol, Symbol, sympify
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.function import AppliedUndef, Derivative
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
 
-from companion.symbolic.objects import ProofError
+from companion.symbolic.objects import ProofError, check_letters
 
 
 def derivative(expr, wrt) -> Expr:
@@ -35,6 +35,7 @@ def derivative(expr, wrt) -> Expr:
     expr, wrt = sympify(expr), sympify(wrt)
     _check_variable(wrt)
     _check_scalar(expr)
+    check_letters(expr, wrt)
     bound = {k for part in expr.atoms(ExprWithLimits, Lambda) for k in part.bound_symbols}
     if clash := wrt.free_symbols & bound:
         raise ProofError(
@@ -42,7 +43,9 @@ def derivative(expr, wrt) -> Expr:
         )
     for call in expr.atoms(AppliedUndef):
         _check_call(call)
-    return expr.diff(wrt)
+    deltas = {d: Dummy() for d in expr.atoms(KroneckerDelta)}  # SymPy trips over their ranges
+    back = {v: d for d, v in deltas.items()}
+    return expr.xreplace(deltas).diff(wrt).xreplace(back)
 
 
 def _check_variable(wrt):

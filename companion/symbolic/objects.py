@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import chain, count
 
 from sympy import (
     Add,
@@ -52,6 +53,7 @@ from sympy.core.symbol import Str
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix
 from sympy.matrices.expressions.hadamard import HadamardPower
+from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.latex import latex as sympy_latex
 
 
@@ -225,6 +227,26 @@ def _delta(i, j, n):
     return KroneckerDelta(i, j, (0, n - 1))
 
 
+def check_letters(*sides) -> None:
+    """Refuse different letters of one name, and an index that cannot be 0."""
+    for kind in (Symbol, MatrixSymbol):
+        named = {}
+        for s in set().union(*(side.atoms(kind) for side in sides)):
+            if not isinstance(s, Dummy) and named.setdefault(s.name, s) != s:
+                raise ProofError(
+                    f"two different letters are called {s.name}, in {sides[0]}: make each once, "
+                    "and give letters of another width or with other assumptions another name"
+                )
+    for side in sides:
+        used = {i for e in side.atoms(MatrixElement) for i in e.args[1:]}
+        used |= {k for e in side.atoms(Sum) for k in e.bound_symbols}
+        if wrong := [i for i in used if i.is_Symbol and i.is_positive]:
+            raise ProofError(
+                f"{wrong[0]} is an index of {side}, but cannot be 0: "
+                "make it with indices, not widths"
+            )
+
+
 def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
     """What a statement says about numbers: (name of the entry or "", left, right).
 
@@ -236,6 +258,8 @@ def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
         if left.keys() != right.keys():
             raise ProofError(f"{len(left)} entries against {len(right)}, or another shape: "
                              f"{lhs} and {rhs}")  # fmt: skip
+        if not left:
+            raise ProofError(f"no entries, so nothing to prove: {lhs} and {rhs}")
         return [
             (f"{place} {where}".strip(), l, right_entry)
             for place in left
@@ -245,13 +269,14 @@ def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
     shapes = [getattr(side, "shape", ()) for side in (lhs, rhs)]
     if shapes[0] != shapes[1]:
         raise ProofError(f"a shape {shapes[0]} against {shapes[1]}: {lhs} and {rhs}")
+    check_letters(lhs, rhs)
     if not isinstance(lhs, MatrixExpr):
         for side in (lhs, rhs):
             if not isinstance(side, Expr):
                 raise ProofError(f"a side is a number or a matrix, got {side}")
         return [("", lhs, rhs)]
     taken = {s.name for side in (lhs, rhs) for s in side.atoms(Symbol, MatrixSymbol)}
-    letters = (s for s in ("i", "j", "p", "q", "r", "s", "row", "column") if s not in taken)
+    letters = (s for s in chain("ijpqrs", map("i_{}".format, count(1))) if s not in taken)
     i, j = (S.Zero if size == 1 else indices(next(letters)) for size in lhs.shape)
     return [("", entry(lhs, i, j), entry(rhs, i, j))]
 
