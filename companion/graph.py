@@ -1,6 +1,6 @@
 """A computation as a graph: every node holds a number, its parents and its local partials.
 
-A program that is run on `Node`s instead of numbers leaves such a graph behind. What is computed
+A program that is run on Nodes instead of numbers leaves such a graph behind. What is computed
 about a graph, such as derivatives (`sweep`), is returned in a dict and never stored in it.
 
     formula          code             in words

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sympy import Derivative, MatrixSymbol
+from sympy import Derivative, MatrixSymbol, Symbol
 from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.matexpr import MatrixElement
 
@@ -215,7 +215,20 @@ def _refuted(label, name, lhs, variant):
     if counterexample is None:
         why = "holds as well" if _holds(left, right) else "was not refuted: no counterexample"
         raise LedgerError(f"{label}: the wrong variant {shown} {why}; name another")
-    return shown, _as_markdown(str(counterexample))
+    return shown, _where(counterexample)
+
+
+def _where(counterexample):
+    """A counterexample in Markdown, its names in the book's letters."""
+    place, sides = counterexample.told()
+    entry = [f"entry {_as_markdown(text)}" for text in (place.pop("entry", None),) if text]
+    letters = [f"${latex(Symbol(name))} = {text}$" for name, text in place.items()]
+    words = ", ".join(f"{side} $= {_tens(text)}$" for side, text in sides.items())
+    return ": ".join(filter(None, [", ".join(entry + letters), words]))
+
+
+def _tens(text):
+    return re.sub(r"e([-+]?\d+)$", r" \\cdot 10^{\1}", text)
 
 
 def _holds(left, right):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -41,7 +42,7 @@ def test_a_derivative_is_printed_as_it_stands_and_proved():
     assert (entry.kind, entry.known) == ("proved", "Proved in SymPy")
     assert r"\frac{d}{d x}" in entry.statement and r"\cos" in entry.statement
     [(variant, counterexample)] = entry.refuted
-    assert variant.startswith("one term, $x ") and "left = " in counterexample
+    assert variant.startswith("one term, $x ") and "left $= " in counterexample
 
 
 def test_an_entry_is_printed_as_it_stands_and_looked_up():
@@ -122,6 +123,19 @@ def test_a_wrong_variant_without_a_counterexample_is_an_error(monkeypatch):
     monkeypatch.setattr(ledger, "refute", lambda left, right: None)
     with pytest.raises(LedgerError, match="one term, .* was not refuted: no counterexample"):
         proved("eq-product", *PRODUCT, wrong={"one term": x * cos(x)})
+
+
+def test_a_counterexample_is_told_in_the_letters_of_the_book():
+    n, p = widths("n_{l-1}"), indices("p")
+    W, w = matrix("W^l", n, n), symbols("wbar_1")
+    [(_, how)] = proved(
+        "eq-w", Derivative(x * w * W[0, p], x), w * W[0, p], wrong=w * W[p, 0]
+    ).refuted
+    assert re.fullmatch(
+        r"\$n_\{l-1\} = \d\$, \$p = \d\$, \$\\bar\{w\}_\{1\} = [-/\d]+\$: "
+        r"left \$= [-/\d]+\$, right \$= [-/\d]+\$",
+        how,
+    )
 
 
 def test_an_equation_that_says_nothing_is_refused():

@@ -18,13 +18,16 @@ document.addEventListener("DOMContentLoaded", () => {
 
 // What scrolls is reached with the keyboard. The theme sees to it when the page opens, which is
 // too early for what is folded then.
-const scrolls = (e) => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight;
+const scrolls = (e) => e.scrollWidth > e.clientWidth + 1
+  || (e.scrollHeight > e.clientHeight && getComputedStyle(e).overflowY !== "hidden");
 const reach = new ResizeObserver((changed) => changed.forEach(({ target }) => {
-  target.tabIndex = scrolls(target) ? 0 : -1;
+  if (scrolls(target)) target.tabIndex = 0;
+  else target.removeAttribute("tabindex");
 }));
 
 window.addEventListener("load", () => {
-  all("pre, .cell_output > .output, .pst-scrollable-table-container", (e) => reach.observe(e));
+  all("pre, .cell_output > .output, .pst-scrollable-table-container, span.math",
+    (e) => reach.observe(e));
   all(".theme-switch-button svg", (svg) => {
     svg.querySelector("title")?.remove();
     svg.removeAttribute("role");

@@ -100,7 +100,7 @@ def confusion(counts, names: Sequence[str] | None = None) -> Figure:
     axes = figure.add_subplot()
     misses = counts * (1 - np.eye(n, dtype=int))
     _ink(axes, 0.35 * np.eye(n), VALUE)
-    _ink(axes, 0.7 * misses / (misses.max() or 1), ADJOINT)
+    _ink(axes, 0.45 * misses / (misses.max() or 1), ADJOINT)
     for i, j in np.argwhere(counts):
         axes.text(j + 0.5, i + 0.5, str(counts[i, j]), ha="center", va="center")
     middles = np.arange(n) + 0.5

@@ -55,10 +55,16 @@ class Counterexample:
     right: object
 
     def __str__(self):
-        where = ", ".join(f"{name} = {_text(value)}" for name, value in self.values.items())
+        places, sides = (
+            ", ".join(" = ".join(pair) for pair in pairs.items()) for pairs in self.told()
+        )
+        return f"{places}: {sides}" if places else sides
+
+    def told(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The place and the two sides, each a text by its name, with digits enough to differ."""
         digits = next(d for d in range(5, DIGITS + 1) if d == DIGITS or self._differ(d))
-        sides = f"left = {_text(self.left, digits)}, right = {_text(self.right, digits)}"
-        return f"{where}: {sides}" if where else sides
+        sides = {"left": _text(self.left, digits), "right": _text(self.right, digits)}
+        return {name: _text(value) for name, value in self.values.items()}, sides
 
     def _differ(self, digits):
         return _text(self.left, digits) != _text(self.right, digits)
