@@ -101,7 +101,8 @@ def train(
     """Train from `parameters`, which stay as they are, and yield a Record after each epoch.
 
     training    (x, y), or anything with these attributes, such as `data.Split`; one example per
-                row, x (N, n_0) and y (N, n_L). Converted once, to the parameters' precision.
+                row, x (N, n_0) and y (N, n_L). Converted once to the parameters' precision
+                where they have another; else not copied, so leave them as they are
     epochs      how many to run from here; `done` were run before, and only shift the numbering
     batch       examples in a minibatch; what is left over at the end of an epoch makes a short
                 one, divided by its own size. At most N.

@@ -336,6 +336,10 @@ BAD = {
         r"parameters are those of sizes \[2, 3\], and this network has sizes \[2, 2\]",
     ),
     "trace": (lambda: network([2, 2], trace=passed([2, 3])[2]), r"layers of \[2, 3\] neurons"),
+    "errors of another batch": (
+        lambda: readings(passed([2, 3])[2], passed([2, 3], m=2)[4]),
+        "give the errors of this",
+    ),
     "errors alone": (lambda: network([2, 3], errors=passed([2, 3])[4]), "errors came without"),
     "example": (lambda: readings(passed([2, 3])[2], example=1), "example is 1 in a batch of 1"),
     "most": (lambda: network([9, 9], most=2), "most is 2"),

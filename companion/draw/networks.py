@@ -48,6 +48,11 @@ def readings(trace: Trace, errors: Errors | None = None, *, example: int = 0) ->
     m = trace.a[0].shape[1]
     if not 0 <= example < m:
         raise ValueError(f"example is {example} in a batch of {m}: count from 0 to {m - 1}")
+    if errors and errors.delta[-1].shape != trace.a[-1].shape:
+        raise ValueError(
+            f"delta^L has shape {errors.delta[-1].shape} and a^L {trace.a[-1].shape}: "
+            "give the errors of this trace"
+        )
     signals = {"z": trace.z, "a": trace.a, "delta": errors.delta if errors else []}
     return {
         (l, j): {
