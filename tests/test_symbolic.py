@@ -760,6 +760,7 @@ PRINTED = {
     r"1 - \sigma(u)^{2}": 1 - sigma(u) ** 2,
     r"x_{p} \left(u + v\right)^{2}": (u + v) ** 2 * x_[p, 0],
     r"\frac{d}{d u} \sin{\left(u \right)}": sp.Derivative(sp.sin(u), u),
+    r"x_{1} + x_{5}": x_[0, 0] + x_[4, 0],
     r"x^{\circ 2}": hadamard_product(x_, x_),
     r"I + \mathbf{1}": Identity(n) + OneMatrix(n, n),
     r"(W^{l} a + b)_{j}": MatrixElement(W * a + b, j, 0),
