@@ -308,7 +308,7 @@ def large():
 
 
 def test_equal_lines_are_equal_weights_in_all_layers():
-    p = Parameters.of([np.ones((2, 2)), 0.25 * np.ones((2, 2))], [np.zeros((2, 1))] * 2)
+    p = Parameters.of([2 * np.ones((2, 2)), np.ones((2, 2)) / 2], [np.zeros((2, 1))] * 2)
     drawn = {round(width, 6) for *_, width, _ in lines(network([2, 2, 2], parameters=p))}
     assert drawn == {0.3 + 2.5, 0.3 + 2.5 / 4}
 
