@@ -186,6 +186,15 @@ def test_no_block_hides_another_tile():
     assert all(high <= low for (_, high), (low, _) in zip(tops, tops[1:]))
 
 
+def test_each_block_stands_at_its_place():
+    values = np.arange(1.0, 13.0).reshape(2, 3, 2)
+    places = {t.get_text(): t.get_position() for t in tensor(values).axes[0].texts}
+    x, y = (np.vectorize(lambda v, k=k: places[number(v)][k])(values) for k in (0, 1))
+    assert (np.diff(x, axis=2) > 0).all()  # k to the right
+    assert (np.diff(y, axis=1) < 0).all() and (np.diff(x, axis=1) < 0).all()  # j to the front
+    assert (np.diff(y, axis=0) < 0).all()  # i down
+
+
 def test_slices_are_the_tensor():
     figure = slices(cube(2, [7.0, 8.0]))
     assert [t for t in words(figure) if t in "0 7 8".split()] == list("78000078")
@@ -201,6 +210,9 @@ def test_steps_of_a_contraction_fill_the_outer_product():
         assert len(framed(frame)) == len(DELTA) + 1  # one entry on each floor, and the result
         assert words(frame)[-1].endswith(f"= {number(outer.flat[n])}")
     assert words(frames[6])[-1] == "= 0.5 · 0 + (−1.5) · (−1.25) + 2 · 0 = 1.88"
+    assert [["1.5" in words(f), "0.25" in words(f)] for f in frames[:2]] == [[1, 0], [1, 1]]
+    heights = {t.get_text(): t.get_position()[1] for t in reversed(frames[0].axes[0].texts)}
+    assert heights["0.5"] > heights["−1.5"] > heights["2"]
     shown = [len([t for t in words(frame) if t]) for frame in frames]
     assert shown == list(range(shown[0], shown[0] + outer.size))  # one more entry each time
 

@@ -21,6 +21,7 @@ from companion.draw import (
     ADJOINT,
     DARK,
     VALUE,
+    animation,
     describe,
     evaluation,
     graph,
@@ -365,6 +366,21 @@ def test_a_path_is_drawn_heavier():
     assert heavy(graph(x, highlight=[*x.parents[:1], x])) == (2, 2)
 
 
+def test_each_edge_has_its_own_partial():
+    a, b = inputs("a b", 5.0, 7.0)
+    shown = [text.get_text() for text in graph(a * b, partials=True).axes[0].texts]
+    assert (shown.count("5"), shown.count("7"), shown.count("35")) == (2, 2, 1)
+
+
+def test_arguments_that_do_not_commute_arrive_in_their_order():
+    a, b = inputs("a b", 5.0, 7.0)
+    one, other = a - b, b - a
+    edges = animation.Plan(one * other, None, True, None, None, False, 4).edges
+    first, second = ([edges[child, use][-1][1] for child in (one, other)] for use in (0, 1))
+    assert first[0] != second[0] and first[1] != second[1]
+    assert (first[0] > second[0]) == (first[1] > second[1])
+
+
 def test_a_wide_graph_is_continued_below():
     figure = graph(network())
     dashed = [p for p in figure.axes[0].patches if p.get_linestyle() == "--"]
@@ -456,6 +472,32 @@ def test_a_step_for_the_inputs_for_every_value_and_for_every_adjoint(make):
     assert len(sizes) == 1
     for text in shown:
         assert set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", text)) <= set(DARK)
+
+
+def test_the_arithmetic_of_a_caption_is_right():
+    output = two_uses()
+    bar = adjoints(output)
+    plan = animation.Plan(output, None, True, None, bar, False, 4)
+    checked = 0
+    for *_, caption in animation._forward(plan) + animation._reverse(plan, bar):
+        parts = [part for part in caption.split(" = ") if not re.search("[A-Za-z$]", part)]
+        if len(parts) == 2:
+            sum_, result = (part.replace("·", "*").replace("−", "-") for part in parts)
+            assert eval(sum_) == pytest.approx(float(result))
+            checked += 1
+    assert checked == 3 + 4  # three values; all adjoints but the first
+
+
+def test_a_number_is_shown_when_its_step_comes(monkeypatch):
+    shown = []
+    monkeypatch.setattr(animation.Plan, "draw", lambda *args: shown.append(args[3]))
+    output = square()
+    sweeps(output)
+    (x,) = output.parents[:1]
+    steps = [(VALUE, x), (VALUE, output), (ADJOINT, output), (ADJOINT, x)]
+    assert [seen for i, seen in enumerate(shown) if seen not in shown[:i]] == [
+        set(steps[:n]) for n in (1, 2, 3, 4)
+    ]
 
 
 def test_the_player_is_reproducible_and_asks_no_other_host():

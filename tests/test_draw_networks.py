@@ -271,6 +271,14 @@ def test_captions_hold_the_arithmetic():
     assert product == pytest.approx(errors.delta[1][0, 0], rel=0.02)
 
 
+def test_the_matrices_of_a_hidden_step_are_those_of_the_network():
+    _, p, _, errors, frames = steps_of("sigmoid")
+    hidden = next(frame for frame in frames if frame.description.startswith("BP2"))
+    shown = words(hidden)
+    for value in (*p.W[2].ravel(), *errors.delta[2].ravel(), *errors.delta[1].ravel()[:1]):
+        assert number(value) in shown or number(value, 2) in shown
+
+
 def test_errors_travel_back_along_the_edges_of_their_neuron():
     net, *_, frames = steps_of("sigmoid")
     hidden = [frame for frame in frames if frame.description.startswith("BP2")]
@@ -283,6 +291,8 @@ def test_a_surface_has_its_path_and_heights():
     figure = surface(lambda u, v: u * u + 3 * v * v, (-2, 2), (-1, 1), path=[(-1, 1), (0, 0)])
     axes = figure.axes[0]
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[-1, 1], [0, 0]])
+    ends = [line.get_xydata().tolist() for line in axes.lines[1:3]]
+    assert ends == [[[-1, 1]], [[0, 0]]]  # a ring and a cross
     assert figure.description == (
         "Lines of equal cost over w_1 and w_2: the cost goes from 0 to 7, "
         "and a path of 1 steps leads from (−1, 1) to (0, 0)."
