@@ -211,7 +211,9 @@ def test_steps_of_a_contraction_fill_the_outer_product():
         assert words(frame)[-1].endswith(f"= {number(outer.flat[n])}")
     assert words(frames[6])[-1] == "= 0.5 · 0 + (−1.5) · (−1.25) + 2 · 0 = 1.88"
     assert [["1.5" in words(f), "0.25" in words(f)] for f in frames[:2]] == [[1, 0], [1, 1]]
-    heights = {t.get_text(): t.get_position()[1] for t in reversed(frames[0].axes[0].texts)}
+    left = min(t.get_position()[0] for t in frames[0].axes[0].texts if t.get_text() == "−1.5")
+    column = [t for t in frames[0].axes[0].texts if t.get_position()[0] == left]
+    heights = {t.get_text(): t.get_position()[1] for t in column}
     assert heights["0.5"] > heights["−1.5"] > heights["2"]
     shown = [len([t for t in words(frame) if t]) for frame in frames]
     assert shown == list(range(shown[0], shown[0] + outer.size))  # one more entry each time
