@@ -171,7 +171,8 @@ def check_gradient(
                addition, what the rounding of f does to it, |f| eps / h.
 
     Raises GradientError, which names the array, the index, what was got and what was expected,
-    and ValueError where names or shapes differ.
+    and ValueError where names or shapes differ, where the tolerance is not from 0 to less than 1,
+    and where f is so large that the rounding of its differences hides the gradient.
 
     >>> print(check_gradient(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([3.0, 12.0])))
     ... # doctest: +ELLIPSIS

@@ -12,7 +12,7 @@ import pytest
 from hygiene import problems
 from nbformat import v4
 
-from tools.drawing import Drawing
+from tools.drawing import Drawing, first_difference
 from tools.execute import as_text
 
 ROOT = Path(__file__).parents[1]
@@ -241,6 +241,12 @@ def test_a_changed_figure_is_described_in_a_line(report):
 
 def test_a_changed_long_text_is_described_in_a_line(report):
     assert "became 'row 0 of a table 7\\nrow 1" in report
+
+
+def test_where_a_text_breaks_off_is_found():
+    whole, part = "".join(map(str, range(100))), "0123456789"
+    assert first_difference(whole, part) == [f"{whole[:60]!r}", f"became {part!r}"]
+    assert first_difference(part, whole) == [f"{part!r}", f"became {whole[:60]!r}"]
 
 
 def test_names_that_are_hashes_may_change_but_not_what_they_name():

@@ -52,6 +52,7 @@ class Drawing(str):
 
 def first_difference(mine: str, theirs: str) -> list[str]:
     """Where two texts part, and how each goes on."""
-    at = next((i for i, (a, b) in enumerate(zip(mine, theirs)) if a != b), len(mine))
+    shared = min(len(mine), len(theirs))
+    at = next((i for i in range(shared) if mine[i] != theirs[i]), shared)
     here = slice(max(at - 30, 0), at + 50)
     return [f"{mine[here]!r}", f"became {theirs[here]!r}"]

@@ -1,10 +1,12 @@
 """Sphinx extension: docstrings are plain text, and the page "API" shows them as they are meant.
 
-in a docstring            on the page
-indentation or columns    the same lines, as they stand
-`name` in backticks       code
->>> and what follows      code
-anything else             words, in which * | _ and \\ mean nothing
+    in a docstring            on the page
+    indentation or columns    the same lines, as they stand
+    `name` in backticks       code
+    >>> and what follows      code
+    anything else             words, in which * | _ and \\ mean nothing
+
+A letter may follow right after code, as in `Node`s.
 """
 
 import re
@@ -23,7 +25,7 @@ def _block(block):
         return ".. code-block:: none\n\n" + textwrap.indent(textwrap.dedent(block), "   ")
     parts = block.split("`")
     parts[::2] = [re.sub(r"([\\*|_])", r"\\\1", words) for words in parts[::2]]
-    # A letter right after code, as in `Node`s, needs a blank that is not shown.
+    # A letter right after code needs a blank that is not shown.
     parts[2::2] = [re.sub(r"^(?=\w)", r"\\ ", words) for words in parts[2::2]]
     return "``".join(parts)
 

@@ -296,7 +296,8 @@ class _Plan:
                 write(axes, x + wide / 2 - 0.07, line, words, ha="right", color=colour)
 
     def _edges(self, axes, place, l, parameters, edges, role):
-        largest = max(np.abs(W).max() for W in parameters.W[1:]) or 1.0 if parameters else 1.0
+        weights = [] if parameters is None else parameters.W[1:]
+        largest = max((np.abs(W).max() for W in weights), default=0) or 1.0
         for k, x, y in self.shown(l - 1):
             for j, u, v in self.shown(l):
                 start, end = place(x + self.card / 2, y), place(u - self.card / 2, v)
