@@ -112,6 +112,7 @@ def test_every_page_is_in_the_table_of_contents():
     assert sorted(listed) == sorted(f"book/{path.stem}" for path in written)
 
 
-def test_code_style():
-    run = subprocess.run([BIN / "ruff", "check", ROOT], capture_output=True, text=True)
+@pytest.mark.parametrize("command", ["check", "format --check"])
+def test_code_style_of_modules_and_notebooks(command):
+    run = subprocess.run([BIN / "ruff", *command.split(), ROOT], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout

@@ -1,10 +1,10 @@
 """Sphinx extension: a chapter has the number in its file's name, 19 for 19_read_digits.
 
-Sphinx would count the chapters that exist. Here the name decides, so that a chapter, its
-sections, equations and figures keep their numbers whichever other chapters are there.
+Sphinx would count the chapters that exist. Here the name decides, so that a chapter,
+its sections, equations and figures keep their numbers whichever others are there.
 
-In Jupyter nothing counts, so the title itself says "19. Read digits"; on the page Sphinx writes
-the number, and the title's own is taken out.
+In Jupyter nothing counts, so the title itself says "19. Read digits"; on the page
+Sphinx writes the number, and the title's own is taken out.
 """
 
 import re
@@ -24,7 +24,11 @@ def assign_section_numbers(collector, env):
             numbers = env.toc_secnumbers[page] = {}
             _number(entries, (), numbers, first=int(chapter[1]))
             env.titles[page]["secnumber"] = numbers[""]
-    return [page for page, numbers in env.toc_secnumbers.items() if numbers != before.get(page)]
+    return [
+        page
+        for page, numbers in env.toc_secnumbers.items()
+        if numbers != before.get(page)
+    ]
 
 
 def _number(entries, parent, numbers, first=1):
@@ -40,11 +44,17 @@ def _number(entries, parent, numbers, first=1):
 
 def drop_number(app, doctree):
     title = next(doctree.findall(nodes.title), None)
-    if re.match(r"book/\d+_", app.env.docname) and title and isinstance(title[0], nodes.Text):
+    if (
+        re.match(r"book/\d+_", app.env.docname)
+        and title
+        and isinstance(title[0], nodes.Text)
+    ):
         title[0] = nodes.Text(re.sub(r"^\d+\. ", "", title[0]))
 
 
 def setup(app):
-    app.connect("doctree-read", drop_number, priority=1)  # before Sphinx collects the titles
+    app.connect(
+        "doctree-read", drop_number, priority=1
+    )  # before Sphinx collects the titles
     TocTreeCollectorWithStyles.assign_section_numbers = assign_section_numbers
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,10 +1,10 @@
-"""Sphinx extension: fills the page "Ledger" with what the notebooks have proved and checked.
+"""Sphinx extension: fills the page "Ledger" with what the notebooks proved and checked.
 
     in a notebook                                  on the page
     $$ .. $$ (eq-name), in a cell of words         the equation, and a link to its place
     an output that `companion.ledger` has made     how it is known, and what was refuted
 
-The outputs are those that are stored; the tests see to it that running the code gives them.
+The outputs are those that are stored; tests see to it that running the code gives them.
 """
 
 import re
@@ -17,8 +17,8 @@ import nbformat
 RECORD = "application/vnd.companion.ledger+json"
 MARK = "<!-- the ledger -->"  # where the page has its entries
 
-# Code between fences is passed over. A directive's fence is not: equations may stand inside.
-# MyST reads a label after $$ .. $$ only where these begin and end their lines.
+# Code between fences is passed over. A directive's fence is not: equations may stand
+# inside. MyST reads a label after $$ .. $$ only where these begin and end their lines.
 MATH = re.compile(
     r"^ *(?P<code>`{3,}|~{3,})\w.*?^ *(?P=code) *$"
     r"|^ *(?P<fence>`{3,}|:{3,}) *\{math\}[^\n]*\n(?P<options>(?: *:[^:\n]+:[^\n]*\n)*)"
@@ -87,8 +87,14 @@ def _entry(label, tex, own):
     blocks = [f"$$\n{tex}\n$$"]
     for record in own:
         given = f", given {record['given']}" if record["given"] else ""
-        blocks += [f"{record['known']}{given}.", record["statement"], "Wrong, and refuted:"]
-        blocks.append("\n".join(f"- {variant} ({how})" for variant, how in record["refuted"]))
+        blocks += [
+            f"{record['known']}{given}.",
+            record["statement"],
+            "Wrong, and refuted:",
+        ]
+        blocks.append(
+            "\n".join(f"- {variant} ({how})" for variant, how in record["refuted"])
+        )
     if not own:
         blocks.append("Neither proved nor checked.")
     body = textwrap.indent("\n\n".join(filter(None, blocks)), "  ")

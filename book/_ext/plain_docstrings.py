@@ -1,4 +1,4 @@
-"""Sphinx extension: docstrings are plain text, and the page "API" shows them as they are meant.
+"""Sphinx extension: docstrings are plain text; the page "API" shows them as they are meant.
 
     in a docstring            on the page
     indentation or columns    the same lines, as they stand
@@ -15,14 +15,18 @@ import textwrap
 
 def as_rest(docstring):
     """The reStructuredText that shows a plain docstring."""
-    return "\n\n".join(_block(block) for block in re.split(r"\n\s*\n", docstring.strip("\n")))
+    return "\n\n".join(
+        _block(block) for block in re.split(r"\n\s*\n", docstring.strip("\n"))
+    )
 
 
 def _block(block):
     if block.startswith(">>>"):
         return block
     if re.search(r"^ |\S  +\S", block, flags=re.M):
-        return ".. code-block:: none\n\n" + textwrap.indent(textwrap.dedent(block), "   ")
+        return ".. code-block:: none\n\n" + textwrap.indent(
+            textwrap.dedent(block), "   "
+        )
     parts = block.split("`")
     parts[::2] = [re.sub(r"([\\*|_])", r"\\\1", words) for words in parts[::2]]
     # A letter right after code needs a blank that is not shown.

@@ -1,10 +1,10 @@
-"""Sphinx extension: repairs of the theme and of other extensions that no setting offers."""
+"""Sphinx extension: repairs of the theme and of others that no setting offers."""
 
 import re
 
 
 def drop_repeated_scripts(app, pagename, templatename, context, doctree):
-    """sphinx-thebe is loaded twice and declares its constants twice, an error in every page."""
+    """sphinx-thebe is loaded twice and declares its constants twice: an error."""
     scripts = {}
     for script in context.get("script_files", []):
         body = getattr(script, "attributes", {}).get("body")
@@ -15,7 +15,9 @@ def drop_repeated_scripts(app, pagename, templatename, context, doctree):
 def drop_repeated_ids(app, pagename, templatename, context, doctree):
     """sphinx-proof and sphinx-exercise give every box the same id."""
     if "body" in context:
-        context["body"] = re.sub(r' id="(?:proof|exercise|solution)-content"', "", context["body"])
+        context["body"] = re.sub(
+            r' id="(?:proof|exercise|solution)-content"', "", context["body"]
+        )
 
 
 def setup(app):
