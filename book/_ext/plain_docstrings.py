@@ -1,4 +1,4 @@
-"""Sphinx extension: docstrings are plain text; the page "API" shows them as they are meant.
+"""Sphinx extension: docstrings are plain text; the page "API" shows them as meant.
 
     in a docstring            on the page
     indentation or columns    the same lines, as they stand
