@@ -2,9 +2,14 @@
 # Another Python than `python3` is named on the command line: make test PYTHON=python3.13
 
 BIN := .venv/bin
+UV := $(BIN)/uv --quiet
 READY := .venv/.ready
-PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+INSTALLER := .venv/.installer
 FIRST_PAGE := _build/html/book/index.html
+
+# The newest releases, not those that are locked already: make lock UPGRADE=--upgrade
+LOCK = $(UV) pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 \
+  --fork-strategy fewest --custom-compile-command "make lock"
 
 # One thread and one order of sets, so that every run of a notebook prints the same digits.
 export OPENBLAS_NUM_THREADS = 1
@@ -31,15 +36,26 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements.txt pyproject.toml $(ANEW)
+# Any pip can read the one line that installs uv, and uv installs the lock file: it matters neither
+# which pip the Python brings nor what has been released since. PIP="pip==23.0" tries another pip.
+$(INSTALLER): requirements-installer.txt $(ANEW)
 	@$(PYTHON) tools/check_python.py || { \
 	  echo "make: '$(PYTHON)' will not do; name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
-	@echo "Setting up .venv (once, about a minute) ..."
-	@rm -f $@
+	@echo "Setting up .venv: first uv, the installer ..."
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) install --require-hashes -r requirements.txt
-	@$(PIP) install --no-index --no-deps --no-build-isolation -e .
-	@echo $(PYTHON) > $@
+	@$(if $(PIP),$(BIN)/python -m pip install --quiet "$(PIP)")
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
+	  --require-hashes --no-deps --requirement requirements-installer.txt
+	@touch $@
+
+# Without its stamps, an interrupted set-up begins again. uv can do without a cache, and without links.
+$(READY): $(INSTALLER) requirements.txt pyproject.toml
+	@rm -f $@ $(INSTALLER)
+	@echo "Setting up .venv: $$(grep -c == requirements.txt) packages (once, from seconds to minutes) ..."
+	@cache=$$($(BIN)/uv cache dir 2>/dev/null) && mkdir -p "$$cache" 2>/dev/null && test -w "$$cache" \
+	  || export UV_NO_CACHE=1; $(UV) pip sync --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip install --python $(BIN)/python --no-cache --offline --no-deps --no-build-isolation -e .
+	@touch $(INSTALLER) && echo $(PYTHON) > $@
 
 book: $(READY)
 	$(BIN)/jupyter-book build . -W -n --keep-going --all --quiet
@@ -52,7 +68,7 @@ test: $(READY)
 
 # Competitors are extras: without them the others are timed.
 .venv/.bench: $(READY) benchmarks/requirements.txt
-	@$(PIP) install -r benchmarks/requirements.txt || \
+	@$(UV) pip install --python $(BIN)/python -r benchmarks/requirements.txt || \
 	  echo "Not all competitors could be installed; timing those that are there."
 	@touch $@
 
@@ -65,11 +81,9 @@ lab: $(READY)
 execute: $(READY)
 	$(BIN)/python tools/execute.py $(NB)
 
-lock:
-	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(PIP) install uv; }
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras \
-	  --python-version 3.11 --fork-strategy fewest --custom-compile-command "make lock" \
-	  --output-file requirements.txt pyproject.toml
+lock: $(INSTALLER)
+	$(LOCK) --all-extras --output-file requirements.txt pyproject.toml
+	echo uv | $(LOCK) --no-deps --constraints requirements.txt --output-file requirements-installer.txt -
 
 clean:
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info

@@ -1,11 +1,21 @@
-"""Can this Python make the project's environment? Says so in words that any Python 3 can print."""
+"""Can this Python make the project's environment here? Says so in words that any Python 3 can print."""
 
+import os
 import sys
 
-if not (3, 11) <= sys.version_info[:2] <= (3, 14):
-    sys.exit("This project needs Python 3.11 to 3.14; this one is %d.%d." % sys.version_info[:2])
+VERSION = sys.version_info[:2]
+
+if not (3, 11) <= VERSION <= (3, 14):
+    sys.exit("This project needs Python 3.11 to 3.14; this one is %d.%d." % VERSION)
 try:
     import ensurepip  # noqa: F401  Debian keeps it in a package of its own
     import venv  # noqa: F401
 except ImportError as error:
-    sys.exit("This Python lacks '%s'; on Debian and Ubuntu: apt install python3-venv." % error.name)
+    package = "python%d.%d-venv" % VERSION
+    sys.exit("This Python lacks '%s'; on Debian and Ubuntu: apt install %s." % (error.name, package))
+for folder in (".", ".venv"):
+    if os.path.exists(folder) and not os.access(folder, os.W_OK):
+        sys.exit(
+            "'%s' cannot be written, and the set-up and the book are put there; "
+            "clone into a folder of your own." % os.path.abspath(folder)
+        )
