@@ -1,4 +1,4 @@
-"""Can this Python make the project's environment here? Says so in words that any Python 3 can print."""
+"""Can this Python make the environment here? Says so in words that any Python 3 can print."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ try:
     import venv  # noqa: F401
 except ImportError as error:
     package = "python%d.%d-venv" % VERSION
-    sys.exit("This Python lacks '%s'; on Debian and Ubuntu: apt install %s." % (error.name, package))
+    sys.exit("This Python lacks '%s'; on Debian: apt install %s." % (error.name, package))
 for folder in (".", ".venv"):
     if os.path.exists(folder) and not os.access(folder, os.W_OK):
         sys.exit(
