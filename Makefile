@@ -23,7 +23,7 @@ endif
 endif
 PYTHON ?= python3
 
-.PHONY: help setup anew book test bench lab execute lock clean
+.PHONY: help setup anew book test bench lab execute lock fresh clean
 
 help:
 	@echo "make book     build the book and print the address of its first page"
@@ -32,6 +32,7 @@ help:
 	@echo "make lab      edit the notebooks in JupyterLab"
 	@echo "make execute  run the notebooks and store their outputs; NB=book/x.ipynb for one"
 	@echo "make lock     write requirements.txt anew from pyproject.toml"
+	@echo "make fresh    try the set-up in fresh clones, with an old pip and the newest"
 	@echo "make clean    remove all that the other commands made"
 
 setup: $(READY)
@@ -85,6 +86,9 @@ lock: $(INSTALLER)
 	$(LOCK) --all-extras --output-file requirements.txt pyproject.toml
 	echo uv | $(LOCK) --no-deps --constraints requirements.txt --output-file requirements-installer.txt -
 
+fresh:
+	tools/fresh_clones.sh
+
 clean:
-	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* *.egg-info
+	rm -rf .venv _build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     """One entry of a gradient beside its judge's value; `error` is relative to its array."""
 
     array: str
-    index: tuple[int, ...]
+    index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index, as is meant
     got: float
     expected: float
     error: float

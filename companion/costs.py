@@ -119,7 +119,7 @@ class CrossEntropy(Cost):
     """
 
     name = "cross_entropy"
-    partner = Sigmoid
+    partner: type[Activation] = Sigmoid
 
     def _from_a(self, a, y):
         return -_x_log(y, a) - _x_log(1 - y, 1 - a)

@@ -333,7 +333,9 @@ def load(path) -> Saved:
             state = about["rng_state"]
             rng = np.random.Generator(BIT_GENERATORS[state["bit_generator"]]())
             rng.bit_generator.state = state
-            record = Record(about["epoch"], *about["measured"], parameters, rng.bit_generator.state)
+            cost, accuracy, seconds = about["measured"]
+            state = dict(rng.bit_generator.state)
+            record = Record(about["epoch"], cost, accuracy, seconds, parameters, state)
         except UNREADABLE as reason:
             raise ValueError(
                 f"{path} is damaged, or was not written by companion.train.save "

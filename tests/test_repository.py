@@ -80,6 +80,21 @@ def test_a_wrong_workflow_is_refused(tmp_path):
     assert "runs-on" in lint("vendor.github-workflows", wrong).stdout
 
 
+FORMS = ROOT / ".github" / "ISSUE_TEMPLATE"
+
+
+def test_forms_for_reports_are_valid():
+    run = lint("vendor.github-issue-forms", *FORMS.glob("*.yml"))
+    assert run.returncode == 0, run.stdout
+
+
+def test_a_wrong_form_is_refused(tmp_path):
+    wrong = tmp_path / "text.yml"
+    good = (FORMS / "text.yml").read_text(encoding="utf-8")
+    wrong.write_text(good.replace("type: textarea", "type: textbox"), encoding="utf-8")
+    assert "textbox" in lint("vendor.github-issue-forms", wrong).stdout
+
+
 def test_citation_is_valid():
     run = lint("vendor.citation-file-format", ROOT / "CITATION.cff")
     assert run.returncode == 0, run.stdout
@@ -110,6 +125,28 @@ def test_every_page_is_in_the_table_of_contents():
     listed = [contents["root"], *(page["file"] for part in parts for page in part["chapters"])]
     written = [path for path in (ROOT / "book").iterdir() if path.suffix in {".ipynb", ".md"}]
     assert sorted(listed) == sorted(f"book/{path.stem}" for path in written)
+
+
+def types(*arguments):
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_types_of_companion():
+    run = types()
+    assert run.returncode == 0, run.stdout
+
+
+def test_a_wrong_type_is_noticed(tmp_path):
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        "from companion.activations import activation_named\n"
+        "name: str = activation_named('sigmoid')\n",
+        encoding="utf-8",
+    )
+    found = types(wrong).stdout
+    assert "wrong.py:2: error: Incompatible types in assignment" in found
+    assert "Activation" in found
 
 
 @pytest.mark.parametrize("command", ["check", "format --check"])

@@ -83,7 +83,7 @@ def chosen(name: str, given: Iterable, shape: tuple[int, ...]) -> list[tuple]:
     places = [tuple(place) if isinstance(place, (tuple, list)) else (place,) for place in given]
     for place in places:
         inside = len(place) == len(shape) and all(
-            index is None or (isinstance(index, Integral) and 0 <= index < n)
+            index is None or (isinstance(index, Integral) and 0 <= int(index) < n)
             for index, n in zip(place, shape)
         )
         if not inside:

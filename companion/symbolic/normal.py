@@ -40,7 +40,8 @@ from sympy import (
 
 from companion.symbolic.objects import ProofError, fresh
 
-Factors, Limits = list[Expr], dict[Symbol, tuple[Expr, Expr]]
+Factors = list[Expr]
+Limits = dict[Symbol, tuple[Expr, Expr]]
 
 
 def normal_form(expr) -> Expr:

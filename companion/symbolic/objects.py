@@ -181,7 +181,8 @@ def entry(M: MatrixExpr, i, j=0) -> Expr:
         case MatMul(args=(BlockMatrix() as row, BlockMatrix() as column)):
             return _entry_of_blocks(row, column, i, j)
         case MatMul():
-            return _entry_of_product(*M.as_coeff_matrices(), i, j)
+            coefficient, factors = M.as_coeff_matrices()
+            return _entry_of_product(coefficient, factors, i, j)
         case MatPow() if M.exp.is_Integer and M.exp > 1:
             return _entry_of_product(S.One, [M.base] * int(M.exp), i, j)
         case Transpose():
