@@ -62,10 +62,11 @@ book: $(READY)
 	$(BIN)/jupyter-book build . -W -n --keep-going --all --quiet
 	@$(BIN)/python -c 'from pathlib import Path; print(Path("$(FIRST_PAGE)").resolve().as_uri())'
 
-# Cells of one notebook share a kernel: `loadfile` keeps a file on one process.
+# Cells of one notebook share a kernel: `loadfile` keeps a file on one process. Pages of the built
+# book are handed out one by one (conftest.py).
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
-	  --doctest-modules --nbval --nbval-current-env --cov --cov-fail-under=98
+	  --doctest-modules --nbval --nbval-current-env --durations=10 --cov --cov-fail-under=98
 
 # Competitors are extras: without them the others are timed.
 .venv/.bench: $(READY) benchmarks/requirements.txt

@@ -60,8 +60,25 @@ def _with_drawings(outputs):
 
 
 def pytest_collection_modifyitems(items):
-    """What takes longest begins first: reading the built book in a browser."""
-    items.sort(key=lambda item: item.path.name != "test_reading.py")
+    """The book is built first; the pages are read last, as they fill up whichever process is free.
+
+    Without this the longest file would begin late and end alone.
+    """
+    pages = [item for item in items if item.path.name == "test_reading.py"]
+    others = [item for item in items if item.path.name != "test_reading.py"]
+    items[:] = [*pages[:1], *others, *pages[1:]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Under `--dist loadfile` a file stays on one process; a page of the book is a file, too."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class PageByPage(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if "test_reading.py::" in nodeid else super()._split_scope(nodeid)
+
+    return PageByPage(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_runtest_setup(item):

@@ -1,7 +1,7 @@
 """Reads a page of the built book as a person with a browser would, and says what is wrong with it.
 
-The page is opened with the network cut, folded parts are unfolded, and it is looked at in light
-and dark, on a wide screen and on a telephone.
+The page is opened with the network cut, and looked at in light and dark, on a wide screen and on
+a telephone, and with its folded parts open or closed.
 """
 
 import re
@@ -12,19 +12,32 @@ from urllib.parse import unquote, urlsplit
 import axe_playwright_python
 from playwright.sync_api import Browser, Page
 
-VIEWS = [(1280, "light"), (1280, "dark"), (390, "dark"), (390, "light")]  # width, theme
-JUDGED_BY_AXE = VIEWS[::2]  # it takes seconds: each width once, and each theme
+VIEWS = [  # width, theme, folds
+    (1280, "light", "open"),
+    (1280, "dark", "open"),
+    (390, "dark", "open"),
+    (390, "light", "open"),
+    (390, "light", "closed"),
+    (1280, "light", "closed"),
+]
+JUDGED_BY_AXE = VIEWS[:4:2]  # it takes seconds: each width once, and each theme
+PATIENCE = 600  # seconds: a busy machine is no fault of the page
 # What looks alike on every page, or is made of thousands of words coloured by the same few rules.
 ALIKE = [".viewcode-block", ".highlight", "mjx-container"]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
-# Math is typeset when MathJax's promise resolves; what is folded is to be read as well.
+# Math is typeset when MathJax's promise resolves.
 SETTLE = """async () => {
   await window.MathJax?.startup?.promise;
   document.head.append(Object.assign(document.createElement("style"),
     {textContent: "* { transition: none !important; animation: none !important; }"}));
-  document.querySelectorAll("details").forEach((e) => { e.open = true; });
-  document.querySelectorAll("button.toggle-button-hidden").forEach((e) => e.click());
+}"""
+
+FOLD = """(folds) => {
+  const open = folds === "open", hidden = ".toggle-button-hidden";
+  document.querySelectorAll("details").forEach((e) => { e.open = open; });
+  document.querySelectorAll(`button.toggle-button${open ? hidden : `:not(${hidden})`}`)
+    .forEach((e) => e.click());
 }"""
 
 # Each line that comes back is a fault.
@@ -79,23 +92,26 @@ def faults(browser: Browser, address: str, views=VIEWS, left_to_axe_elsewhere=AL
     found: list[str] = []
     with browser.new_context(service_workers="block") as context:
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         _listen(page, address, found)
         page.goto(address)
         page.evaluate(SETTLE)
+        page.evaluate(FOLD, "open")
         found += page.evaluate(TEX)
         found += page.evaluate(ALT)
         if address.startswith("file:"):
             found += _broken_links(page)
         if views:
             page.evaluate(AXE)
-        for width, theme in views:
+        for width, theme, folds in views:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
             page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
+            page.evaluate(FOLD, folds)
             seen = page.evaluate(LAYOUT)
-            if (width, theme) in JUDGED_BY_AXE:
+            if (width, theme, folds) in JUDGED_BY_AXE:
                 seen += page.evaluate(ACCESSIBILITY, left_to_axe_elsewhere)
-            found += [f"{width} pixels, {theme}: {fault}" for fault in seen]
+            found += [f"{width} pixels, {theme}, folds {folds}: {fault}" for fault in seen]
     return found
 
 

@@ -1,19 +1,26 @@
 """The built book, opened in a browser as its readers open it: from disk, and from a server."""
 
 import http.server
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
-from reading import JUDGED_BY_AXE, faults
+from reading import JUDGED_BY_AXE, PATIENCE, faults
 
 ROOT = Path(__file__).parents[1]
+TOC = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+# Each is one test, so that several processes share the work: a page that is written, named as in
+# the table of contents, or one share of those that are generated (search and sources).
+PARTS = [*re.findall(r"(?:root|file): *(\S+)", TOC), "1 of 4", "2 of 4", "3 of 4", "4 of 4"]
 # No sandbox, because root has none; no calls home, because they would be refused.
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -35,20 +42,48 @@ def browser():
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory):
-    """The folder of the book, built as `make book` builds it."""
-    out = tmp_path_factory.mktemp("book")
-    command = Path(sys.executable).with_name("jupyter-book")
-    options = "-W -n --keep-going --all --quiet --path-output".split()
-    subprocess.run([command, "build", *options, out, ROOT], check=True)
-    return out / "_build" / "html"
+    """The folder of the book, built as `make book` builds it, once for all processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    out, state = shared / "book", shared / "book.json"
+    html = out / "_build" / "html"
+    try:
+        out.mkdir()
+    except FileExistsError:  # another process builds it, or has done so
+        deadline = time.monotonic() + PATIENCE
+        while not state.exists():
+            assert time.monotonic() < deadline, f"the book is not built after {PATIENCE} s"
+            time.sleep(0.2)
+    else:
+        command = Path(sys.executable).with_name("jupyter-book")
+        options = "-W -n --keep-going --all --quiet --path-output".split()
+        status = subprocess.run([command, "build", *options, out, ROOT]).returncode
+        found = [path.relative_to(html).as_posix() for path in html.rglob("*.html")]
+        new = state.with_suffix(".new")  # seen whole or not at all
+        new.write_text(json.dumps({"status": status, "pages": sorted(found)}), "utf-8")
+        new.replace(state)
+    assert json.loads(state.read_text("utf-8"))["status"] == 0, "jupyter-book cannot build the book"
+    return html
 
 
 @pytest.fixture(scope="session")
 def pages(book):
     """Every page, the generated ones included; index.html only leads to the first one."""
-    pages = [path for path in book.rglob("*.html") if "_static" not in path.parts]
+    names = json.loads((book.parents[2] / "book.json").read_text("utf-8"))["pages"]
+    pages = [book / name for name in names if "_static" not in Path(name).parts]
     assert book / "book" / "index.html" in pages
-    return sorted(path for path in pages if path != book / "index.html")
+    return [path for path in pages if path != book / "index.html"]
+
+
+def chosen(part, book, pages):
+    """The pages of a part; every page belongs to one."""
+    written = [book / f"{name}.html" for name in PARTS if " of " not in name]
+    assert set(written) <= set(pages)
+    if " of " not in part:
+        return [book / f"{part}.html"]
+    share, shares = map(int, part.split(" of "))
+    return [page for page in pages if page not in written][share - 1 :: shares]
 
 
 @pytest.fixture
@@ -65,9 +100,17 @@ class Silent(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_every_page_reads_well_from_disk(browser, pages):
-    found = [f"{page.name}: {fault}" for page in pages for fault in faults(browser, page.as_uri())]
+@pytest.mark.parametrize("part", PARTS)
+def test_every_page_reads_well_from_disk(browser, book, pages, part):
+    looked_at = chosen(part, book, pages)
+    found = [
+        f"{page.name}: {text}" for page in looked_at for text in faults(browser, page.as_uri())
+    ]
     assert not found, "\n".join(found)
+
+
+def test_every_page_is_in_one_part(book, pages):
+    assert sorted(page for part in PARTS for page in chosen(part, book, pages)) == sorted(pages)
 
 
 def test_code_and_formulas_are_accessible(browser, book):
@@ -76,8 +119,10 @@ def test_code_and_formulas_are_accessible(browser, book):
     assert faults(browser, address, left_to_axe_elsewhere=[]) == []
 
 
-def test_every_page_reads_well_from_a_server(browser, book, pages, server):
-    addresses = [f"{server}/{page.relative_to(book).as_posix()}" for page in pages]
+@pytest.mark.parametrize("part", PARTS)
+def test_every_page_reads_well_from_a_server(browser, book, pages, server, part):
+    looked_at = chosen(part, book, pages)
+    addresses = [f"{server}/{page.relative_to(book).as_posix()}" for page in looked_at]
     found = [f"{a}: {fault}" for a in addresses for fault in faults(browser, a, views=[])]
     assert not found, "\n".join(found)
 
@@ -85,14 +130,14 @@ def test_every_page_reads_well_from_a_server(browser, book, pages, server):
 def test_the_front_door_leads_to_the_first_page(browser, book):
     page = browser.new_page()
     page.goto((book / "index.html").as_uri())
-    page.wait_for_url("**/book/index.html")
+    page.wait_for_url("**/book/index.html", timeout=1000 * PATIENCE)
     page.close()
 
 
 def test_search_works_from_disk(browser, book):
     page = browser.new_page()
     page.goto((book / "search.html").as_uri() + "?q=network")
-    page.wait_for_selector("#search-results li a", timeout=5000)
+    page.wait_for_selector("#search-results li a", timeout=1000 * PATIENCE)
     page.close()
 
 
@@ -119,7 +164,7 @@ PLANTED = {  # name: (what is planted at the end of a good page, what the judge 
 def test_a_bad_page_is_refused(browser, book, pages, html, verdict):
     texts = [page.read_text("utf-8") for page in pages]
     typeset = min((text for text in texts if "mathjax/tex" in text), key=len)
-    planted = book / "book" / "planted.html"
+    planted = book / "book" / f"planted-{os.getpid()}.html"  # processes share the book
     planted.write_text(typeset.replace("</article>", f"{html}</article>", 1), "utf-8")
     try:
         found = faults(browser, planted.as_uri(), JUDGED_BY_AXE[:1])
