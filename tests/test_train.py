@@ -149,6 +149,80 @@ def test_the_gradient_of_a_step_does_not_hang_on_eta():
     assert relative_error(steps[0].gradient.vector, gradient.vector) < 1e-13
 
 
+# --- momentum, weight decay, an eta that falls -------------------------------------------------
+
+ONE = Network([1, 1], "identity", "quadratic")  # a = w x + b, C = (a - y)^2 / 2
+BY_HAND = {  # from w = 1, b = 0, with x = 2, y = 1, eta = 0.1: (w, b) after one step and after two
+    "plain": ({}, (0.8, -0.1), (0.7, -0.15)),
+    "momentum": ({"momentum": 0.5}, (0.8, -0.1), (0.6, -0.2)),
+    "decay": ({"decay": 0.5}, (0.75, -0.1), (0.6325, -0.14)),
+    "both": ({"momentum": 0.5, "decay": 0.5}, (0.75, -0.1), (0.5075, -0.19)),
+    "eta falls": ({"eta": lambda epoch: 0.1 / epoch}, (0.8, -0.1), (0.75, -0.125)),
+}
+
+
+@pytest.mark.parametrize("options, first, second", BY_HAND.values(), ids=BY_HAND)
+def test_two_steps_by_hand(options, first, second):
+    """First a = 2, delta = 1, dC/dw = 2, dC/db = 1. Plain, then a = 1.5 and delta = 0.5."""
+    data, start = ([[2.0]], [[1.0]]), Parameters.of([[[1.0]]], [[[0.0]]])
+    records = run(ONE, start, data, **{"epochs": 2, "batch": 1, "eta": 0.1, **options})
+    for record, right in zip(records, (first, second), strict=True):
+        assert record.parameters.vector == pytest.approx(right, rel=1e-14)
+    wrong = [other[2] for name, other in BY_HAND.items() if other[0] != options]
+    assert all(records[1].parameters.vector != pytest.approx(w, rel=1e-3) for w in wrong)
+
+
+def test_steps_tell_the_cost_and_the_gradient_with_the_penalty():
+    net, start, data = problem()
+    steps: list[Step] = []
+    record = run(net, start, data, epochs=1, momentum=0.9, decay=0.1, on_step=steps.append)[0]
+    before, moved = start, start * 0.0
+    for s in steps:
+        x, y = data[0][s.rows].T, data[1][s.rows].T
+        gradient = net.backward(before, net.forward(before, x), y, decay=0.1)
+        assert s.cost == pytest.approx(net.cost_of(before, x, y, decay=0.1), rel=1e-13)
+        assert relative_error(s.gradient.vector, gradient.vector) < 1e-13
+        moved = 0.9 * moved + 0.5 * gradient
+        before = before - moved
+        assert relative_error(s.parameters.vector, before.vector) < 1e-13
+    assert relative_error(record.velocity.vector, moved.vector) < 1e-12
+    assert record.cost == pytest.approx(net.cost_of(before, data[0].T, data[1].T), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_run_goes_on_from_its_velocity(dtype):
+    net, start, data = problem(dtype=dtype)
+    options = {"batch": 5, "momentum": 0.9, "decay": 1e-3, "eta": lambda epoch: 0.5 / epoch}
+    rng = np.random.default_rng(1)
+    whole = list(train(net, start, data, epochs=4, rng=np.random.default_rng(1), **options))
+    half = list(train(net, start, data, epochs=2, rng=rng, **options))[-1]
+    kept = half.velocity.vector.copy()
+    go_on = {"epochs": 2, "rng": rng, "done": 2, **options}
+    rest = list(train(net, half.parameters, data, velocity=half.velocity, **go_on))
+    for a, b in zip(rest, whole[2:], strict=True):
+        assert a.parameters.vector.tobytes() == b.parameters.vector.tobytes()
+        assert a.velocity.vector.tobytes() == b.velocity.vector.tobytes()
+    assert rest[-1].parameters.vector.dtype == rest[-1].velocity.vector.dtype == dtype
+    np.testing.assert_array_equal(half.velocity.vector, kept)  # the caller's stays as it is
+    from_rest = list(train(net, half.parameters, data, velocity=half.velocity * 0.0, **go_on))
+    assert relative_error(from_rest[-1].parameters.vector, rest[-1].parameters.vector) > 1e-3
+
+
+def test_without_momentum_there_is_no_velocity():
+    net, start, data = problem()
+    assert [r.velocity for r in run(net, start, data, decay=0.1)] == [None] * 3
+
+
+@pytest.mark.parametrize("eta", [-0.1, np.nan, 10**400, None, "0.1"])
+def test_an_eta_that_falls_too_far_is_quoted(eta):
+    net, start, data = problem()
+    records = train(net, start, data, epochs=2, batch=5, rng=np.random.default_rng(1),
+                    eta=lambda epoch: 0.5 if epoch == 1 else eta)  # fmt: skip
+    assert next(records).epoch == 1
+    with pytest.raises(ValueError, match=r"eta\(2\) must be a positive number, got"):
+        next(records)
+
+
 def test_one_parameter_that_overflowed_is_enough():
     net = Network([1, 1], "identity", "quadratic")
     start, data = Parameters([1, 1], np.zeros(2)), ([[1e300]], [[1e10]])
