@@ -63,7 +63,8 @@ class Cost:
         """BP1, for `scale` times the cost: delta^L = J^T g^L, or scale (a - y) / m; unchecked.
 
         z, a = sigma(z) and y have shape (n, m). `scale` = eta makes everything that follows
-        from delta^L the step that descent takes, with no further pass over the weights.
+        from delta^L the step that descent takes, with no further pass over the weights. The
+        collapse is right to one rounding of 1/m: where a has become y, delta is 0.
         """
         if type(sigma) is self.partner:
             out = np.subtract(a, y, out=out)
