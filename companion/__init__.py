@@ -4,6 +4,7 @@
     from companion.sweep import adjoints           its derivatives, by either sweep
     from companion.network import Network          forward, and BP1 to BP4
     from companion.train import train              descent in small batches
+    from companion.save import save, load          stop, and go on bit for bit
     from companion.check import check_gradient     is the gradient right?
     from companion.data import load_digits         something to learn
 

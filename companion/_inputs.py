@@ -6,6 +6,9 @@ are called with arrays that have passed through here once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from numbers import Real
+
 import numpy as np
 
 
@@ -70,13 +73,36 @@ def same_shape(name: str, array: np.ndarray, other: str, like: np.ndarray) -> No
         )
 
 
-def whole_number(name: str, value, least: int) -> int:
-    """`value` as an int that is at least `least`; a float or a bool is refused."""
+def whole_number(name: str, value, least: int, most: float = np.inf) -> int:
+    """`value` as an int in least..most; a float or a bool is refused."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}, got {_short(value)}")
     return int(value)
+
+
+def real_number(name: str, value, kind: str, fits: Callable[[float], bool]) -> float:
+    """`value` as a float, if it is one number that `fits`; `kind` says in words which do.
+
+    What no float can hold, such as 10**400, is infinite here.
+    """
+    number = np.nan
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = np.inf
+    if not fits(number):
+        raise ValueError(f"{name} must be {kind}, got {_short(value)}")
+    return number
+
+
+def positive(name: str, value) -> float:
+    """`value` as a finite float above 0."""
+    return real_number(name, value, "a positive number", lambda number: 0 < number < np.inf)
 
 
 def generator(rng) -> np.random.Generator:

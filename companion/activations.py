@@ -20,11 +20,10 @@ inner loop: they check nothing and write into `out`. Calling an activation check
 from __future__ import annotations
 
 import re
-from numbers import Real
 
 import numpy as np
 
-from companion._inputs import numbers
+from companion._inputs import numbers, real_number
 
 ONE = np.ones((), np.float32)  # an array, since NumPy converts a Python 1 anew in every call
 
@@ -171,9 +170,8 @@ class LeakyReLU(Elementwise):
     """sigma(z) = z where z > 0, else leak * z, with 0 < leak < 1; sigma'(0) = leak."""
 
     def __init__(self, leak: float = 0.01):
-        if not (isinstance(leak, Real) and 0 < leak < 1):
-            raise ValueError(f"leak must be a number between 0 and 1, got {leak!r}; 0.01 is usual")
-        self.leak = float(leak)
+        kind = "a number between 0 and 1"
+        self.leak = real_number("leak", leak, kind, lambda number: 0 < number < 1)
         self.name = "leaky_relu" if self.leak == 0.01 else f"leaky_relu({self.leak})"
 
     def value(self, z, out=None):

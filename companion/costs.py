@@ -18,6 +18,9 @@ sigmoid for `cross_entropy`, softmax for `softmax_cross_entropy`. With its partn
 computed from z, where no logarithm of a rounded 0 can occur, and `Network` accepts it with no
 other. With any other activation it is computed from a, and BP1 is the transposed Jacobian of
 that activation times g^L, which is infinite where the network is certain and wrong.
+
+What a alone cannot tell is lost: a = sigmoid(20) rounds to 1 in float32, and a = sigmoid(37) in
+float64, so that `value(a, y)` of a certain and right answer is 0, and of a wrong one infinite.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ import numpy as np
 
 from companion._inputs import columns, same_shape
 from companion.activations import Activation, Sigmoid, Softmax, softplus
+
+ROUNDING = 1e-6  # that shares may miss 1 by, however few there are
 
 
 class Cost:
@@ -37,8 +42,9 @@ class Cost:
     def value(self, a, y) -> float:
         """C = (1/m) sum_x C_x, from outputs a and targets y, both of shape (n, m).
 
-        Raises ValueError where the shapes differ, where an entry is NaN or infinite, and where
-        the cost is not defined for these outputs or targets.
+        Below the spacing of the numbers at a = 1 nothing is seen; `Network.cost_of` knows z, and
+        sees it. Raises ValueError where the shapes differ, where an entry is NaN or infinite, and
+        where the cost is not defined for these outputs or targets.
         """
         a, y = self._pair(a, y)
         return _mean(self._from_a(a, y), a.shape[1])
@@ -57,7 +63,8 @@ class Cost:
         """BP1, for `scale` times the cost: delta^L = J^T g^L, or scale (a - y) / m; unchecked.
 
         z, a = sigma(z) and y have shape (n, m). `scale` = eta makes everything that follows
-        from delta^L the step that descent takes, with no further pass over the weights.
+        from delta^L the step that descent takes, with no further pass over the weights. The
+        collapse is right to one rounding of 1/m: where a has become y, delta is 0.
         """
         if type(sigma) is self.partner:
             out = np.subtract(a, y, out=out)
@@ -112,7 +119,8 @@ class Quadratic(Cost):
 class CrossEntropy(Cost):
     """C_x = -sum_j (y_j ln a_j + (1 - y_j) ln(1 - a_j)), for outputs and targets in [0, 1].
 
-    From z, with a = sigmoid(z):  C_x = sum_j softplus(z_j) - y_j z_j.
+    From z, with a = sigmoid(z):  C_x = sum_j y_j softplus(-z_j) + (1 - y_j) softplus(z_j), a sum
+    in which nothing cancels, as ln a = -softplus(-z) and ln (1 - a) = -softplus(z).
 
     >>> round(cross_entropy.value([[0.5]], [[1.0]]), 6)    # ln 2
     0.693147
@@ -125,7 +133,7 @@ class CrossEntropy(Cost):
         return -_x_log(y, a) - _x_log(1 - y, 1 - a)
 
     def _from_z(self, z, y):
-        return softplus.value(z) - y * z
+        return y * softplus.value(-z) + (1 - y) * softplus.value(z)
 
     def _slope(self, a, y):
         return _x_over(1 - y, 1 - a) - _x_over(y, a)
@@ -142,7 +150,8 @@ class CrossEntropy(Cost):
 class SoftmaxCrossEntropy(CrossEntropy):
     """C_x = -sum_j y_j ln a_j, for targets in [0, 1] that add up to 1 in every column.
 
-    From z, with a = softmax(z):  C_x = ln sum_j e^(z_j) - sum_j y_j z_j.
+    From z, with a = softmax(z):  C_x = ln sum_j e^(z_j) - sum_j y_j z_j. Both terms are taken
+    relative to the largest z, whose own e^0 = 1 is left to log1p: so neither is negative.
     Without sum_j y_j = 1 the collapse of BP1 would read a sum_j y_j - y, not a - y.
 
     >>> round(softmax_cross_entropy.value([[0.5], [0.5]], [[1.0], [0.0]]), 6)
@@ -157,7 +166,9 @@ class SoftmaxCrossEntropy(CrossEntropy):
 
     def _from_z(self, z, y):
         shifted = z - z.max(axis=0)
-        return np.log(np.exp(shifted).sum(axis=0)) - (y * shifted).sum(axis=0)
+        others = np.exp(shifted)
+        np.put_along_axis(others, z.argmax(axis=0)[None], 0, axis=0)
+        return np.log1p(others.sum(axis=0)) - (y * shifted).sum(axis=0)
 
     def _slope(self, a, y):
         return -_x_over(y, a)
@@ -169,13 +180,34 @@ class SoftmaxCrossEntropy(CrossEntropy):
     def check_targets(self, y):
         super().check_targets(y)
         total = y.real.sum(axis=0, dtype=np.float64)
-        wrong = np.flatnonzero(abs(total - 1) > 1e-6)
+        wrong = np.flatnonzero(abs(total - 1) > ROUNDING)
+        if wrong.size:
+            wrong = wrong[abs(total[wrong] - 1) > max(ROUNDING, len(y) * _spacing(y.real))]
         if wrong.size:
             x = int(wrong[0])
             raise ValueError(
-                f"y[:, {x}] adds up to {total[x]:.6g}, and {self.name} needs 1 in every column: "
-                "give one-hot columns or shares"
+                f"y[:, {x}] adds up to {total[x]:.6g}, {abs(total[x] - 1):.1g} away from 1, and "
+                f"{self.name} needs 1 in every column: give one-hot columns or shares, "
+                "y / y.sum(axis=0)"
             )
+
+
+def penalty(weights, decay: float) -> float:
+    """The price of large weights, decay/2 sum_l ||W^l||^2, that weight decay adds to C.
+
+    `weights` are all the W^l, as one array (`Parameters.weights`); biases go free. Its gradient
+    is decay W^l, which BP4 gets as a second term. Source: Krogh and Hertz, A simple weight decay
+    can improve generalization, 1992. Nielsen's lambda/n is this decay, n his number of examples.
+
+    >>> penalty(np.array([3.0, 4.0]), decay=0.1)
+    1.25
+    """
+    return decay / 2 * (weights * weights).sum().item() if decay else 0.0
+
+
+def _spacing(y):
+    """Of the numbers at 1, in the precision that the entries of y came in."""
+    return np.finfo(np.float32 if (y == y.astype(np.float32)).all() else y.dtype).eps
 
 
 def _mean(per_entry, m):
@@ -198,7 +230,9 @@ def _x_over(x, a):
 def _refuse(wrong, name, array, rule):
     if wrong.any():
         i, x = (int(k) for k in np.argwhere(wrong)[0])
-        raise ValueError(f"{name}[{i}, {x}] is {array[i, x]:.6g}: {rule}")
+        shown = f"{array[i, x]:.6g}"
+        shown = str(array[i, x]) if shown == "1" else shown  # 1.0000000000000002 is not 1
+        raise ValueError(f"{name}[{i}, {x}] is {shown}: {rule}")
 
 
 quadratic = Quadratic()

@@ -25,7 +25,7 @@ import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -98,14 +98,22 @@ def one_hot(labels: ArrayLike, classes: int = 10, dtype: DTypeLike = float) -> N
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
+    if not isinstance(classes, Integral) or classes < 1:
+        raise ValueError(f"classes must be a whole number above 0, got {classes!r:.60}")
     labels = _unmasked("labels", labels)
     if labels.ndim != 1:
-        way = "labels.argmax(axis=1)" if labels.shape[1:] == (classes,) else "labels.ravel()"
-        raise ValueError(f"labels must have shape (N,), got {labels.shape}; use {way}")
-    if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError(f"labels must be integers, got nan at index {np.isnan(labels).argmax()}")
+        raise ValueError(f"labels must have shape (N,), got {labels.shape}; {_way(labels)}")
+    if (
+        labels.dtype.kind == "f"
+        and (odd := ~(np.isfinite(labels) & (labels == np.rint(labels)))).any()
+    ):
+        at = odd.argmax()
+        raise ValueError(f"labels must be integers, got {labels[at]} at index {at}")
     if labels.dtype.kind not in "iu":
-        raise ValueError(f"labels must be integers, got {labels.dtype}; use labels.astype(int)")
+        way = "labels.astype(int)"
+        if labels.dtype.kind not in "bf":
+            way += " for digits, numpy.unique(labels, return_inverse=True)[1] to number words"
+        raise ValueError(f"labels must be integers, got {labels.dtype}; use {way}")
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         at = wrong.argmax()
@@ -113,6 +121,19 @@ def one_hot(labels: ArrayLike, classes: int = 10, dtype: DTypeLike = float) -> N
     rows = np.zeros((len(labels), classes), dtype)
     rows[np.arange(len(labels)), labels] = 1
     return rows
+
+
+def _way(labels):
+    """From labels of another shape to (N,)."""
+    if labels.ndim == 0:
+        return f"use [{labels}] for one example"
+    if labels.size == max(labels.shape):
+        return "use labels.ravel()"
+    if labels.ndim == 2 and np.isin(labels, (0, 1)).all():
+        for axis, held in ((1, "rows"), (0, "columns")):
+            if (labels.sum(axis=axis) == 1).all():
+                return f"use labels.argmax(axis={axis}), as the {held} are one-hot"
+    return "give one label for each example, in the place of labels"
 
 
 def _unmasked(name, values):
@@ -126,8 +147,9 @@ def as_split(
 ) -> Split:
     """Images (N, ...) with pixels in 0..ink and digits (N,) as a Split; copies what it is given.
 
-    Raises ValueError when the counts differ, a pixel or label is out of range, or the dtype
-    is neither float32 nor float64. Fashion-MNIST has the format of MNIST, so this reads it too:
+    Raises ValueError when the counts differ, a pixel or label is out of range, all pixels are in
+    0..1 though `ink` is more (they were scaled before), or the dtype is neither float32 nor
+    float64. Fashion-MNIST has the format of MNIST, so this reads it too:
     `as_split(read_idx(images), read_idx(labels))`.
 
     >>> pair = as_split(np.array([[0, 255], [51, 102]]), np.array([3, 1]))
@@ -137,19 +159,33 @@ def as_split(
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
-    images = _unmasked("images", images)
+    images, labels = _unmasked("images", images), _unmasked("labels", labels)
     if images.dtype.kind not in "biuf":
         raise TypeError(f"images must hold numbers, got dtype {images.dtype}")
-    if not 0 < ink < np.inf:
-        raise ValueError(f"ink must be a positive number, got {ink}")
+    if not isinstance(ink, Real) or isinstance(ink, bool) or not 0 < ink <= sys.float_info.max:
+        raise ValueError(f"ink must be a positive number, got {ink!r:.60}")
+    if images.ndim == 0 or labels.ndim == 0:
+        raise ValueError(
+            f"images and labels must be arrays of N, got shapes {images.shape} and {labels.shape}"
+        )
+    if images.ndim == 1 < labels.ndim:
+        raise ValueError(
+            f"images have shape {images.shape} and labels {labels.shape}: are they swapped? "
+            "as_split(images, labels)"
+        )
     if len(images) != len(labels):
         raise ValueError(f"every image needs one label, got {len(images)} and {len(labels)}")
     low, high = images.min(initial=0), images.max(initial=0)
     if not (low >= 0 and high <= ink):
         raise ValueError(f"pixels must be in 0..{ink}, got {low}..{high}; pass another `ink`")
+    if 0 < high <= 1 < ink:
+        raise ValueError(
+            f"pixels are in 0..{high} before they are divided by ink = {ink}: pass ink=1 if they "
+            "were scaled already"
+        )
     rows = images.reshape(len(images), math.prod(images.shape[1:]))
     split = Split(
-        x=np.divide(rows, ink, dtype=dtype, order="C"),
+        x=np.divide(rows, float(ink), dtype=dtype, order="C"),
         y=one_hot(labels, dtype=dtype),
         labels=np.array(labels, dtype=np.intp),
     )
@@ -267,7 +303,11 @@ def read_idx(source: bytes | str | os.PathLike) -> NDArray:
             f"{name}: shape {shape} of {dtype} takes {expected:,} bytes, "
             f"got {len(content):,}: {fault}"
         )
-    return np.frombuffer(content, dtype, offset=header).reshape(shape)
+    entries = np.frombuffer(content, dtype, offset=header)
+    try:
+        return entries.reshape(shape)
+    except ValueError as error:  # no entries at all, and dimensions beyond NumPy's own
+        raise DataError(f"{name}: shape {shape} is too large for an array: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

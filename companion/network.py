@@ -6,7 +6,7 @@
     a^l = sigma_l(z^l)                             a[l]                        activation
     BP1  delta^L = J^T g^L                         delta[L]                    output error
     BP2  delta^l = J^T g^l,                        delta[l]                    error sent back
-         g^l = (W^{l+1})^T delta^{l+1}             g[l]
+         g^l = (W^{l+1})^T delta^{l+1}             g[l]; g[0] is dC/dx
     BP3  dC/db^l = delta^l 1                       gradient.b[l]               bias gradient
     BP4  dC/dW^l = delta^l (a^{l-1})^T             gradient.W[l]               weight gradient
 
@@ -14,6 +14,8 @@ Layers are numbered as in the book: l = 1..L for those with weights, and a^0 is 
 therefore hold None at place 0 where the book has nothing: W[l] is W^l, with no shift.
 Columns are examples: x is (n_0, m), z^l and a^l are (n_l, m), W^l is (n_l, n_{l-1}), b^l (n_l, 1).
 The 1/m of the batch is in g^L, so the sums over examples in BP3 and BP4 are plain products.
+
+Weight decay adds decay/2 sum_l ||W^l||^2 to C (`costs.penalty`), and so decay W^l to BP4.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from companion._inputs import columns, generator, numbers, same_shape, whole_number
+from companion._inputs import columns, generator, numbers, real_number, same_shape, whole_number
 from companion.activations import Activation, activation_named
-from companion.costs import Cost, cost_named
+from companion.costs import Cost, cost_named, penalty
 
+WIDEST = 2**31 - 1  # neurons that BLAS can count in one layer
 DTYPES = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
 
 
@@ -46,7 +49,8 @@ class Views(tuple):
 class Parameters:
     """W^1..W^L and b^1..b^L. They are views of one `vector`, so that a step is one subtraction.
 
-    A gradient has the same type: gradient.W[l] is dC/dW^l, of the shape of W[l].
+    A gradient has the same type: gradient.W[l] is dC/dW^l, of the shape of W[l]. `weights` is the
+    part of the vector that holds all W^l.
 
     >>> p = Parameters.of(W=[[[1.0, 2.0]]], b=[[[0.5]]])    # one layer, from 2 neurons to 1
     >>> p.W[1], p.b[1], p.vector
@@ -56,7 +60,10 @@ class Parameters:
     """
 
     def __init__(self, sizes: Sequence[int], vector: np.ndarray):
-        """`sizes` is (n_0, .., n_L); `vector` holds all W^l, row by row, then all b^l."""
+        """`sizes` is (n_0, .., n_L); `vector` holds all W^l, row by row, then all b^l.
+
+        The vector is kept, not copied: whoever changes it changes these parameters.
+        """
         self.sizes, vector = tuple(sizes), np.asarray(vector)
         shapes = [(n, below) for below, n in pairwise(self.sizes)]
         shapes += [(n, 1) for n in self.sizes[1:]]
@@ -72,6 +79,7 @@ class Parameters:
         views = [vector[start:end].reshape(shape) for (start, end), shape in places]
         L = len(self.sizes) - 1
         self.W, self.b = Views([None, *views[:L]]), Views([None, *views[L:]])
+        self.weights = vector[: ends[L]]
 
     @classmethod
     def of(cls, W: Sequence, b: Sequence) -> Parameters:
@@ -130,7 +138,11 @@ class Parameters:
     def __mul__(self, factor: float) -> Parameters:
         if np.ndim(factor) != 0:
             return NotImplemented
-        return Parameters(self.sizes, self.vector * np.asarray(factor).item())  # keeps float32
+        factor = np.asarray(factor).item()  # a number of Python's own keeps float32
+        try:
+            return Parameters(self.sizes, self.vector * factor)
+        except OverflowError:
+            raise ValueError(f"the factor is too large for a float: {str(factor):.60}") from None
 
     __rmul__ = __mul__
     __array_ufunc__ = None  # so that a NumPy number times Parameters asks __rmul__
@@ -160,10 +172,12 @@ class Trace(NamedTuple):
 
 @dataclass(frozen=True)
 class Errors:
-    """The two error signals: delta[l] = dC/dz^l for l = 1..L, and g[l] = dC/da^l for l = 1..L-1.
+    """The two error signals: delta[l] = dC/dz^l for l = 1..L, and g[l] = dC/da^l for l = 0..L-1.
 
-    g^L = dC/da^L is `cost.gradient(a[L], y)`; BP1 needs no copy of it. `ones`, a column (m, 1), is
-    no signal: it sums over the examples in BP3.
+    g[0] = dC/dx (n_0, m) says how each input should move: for one image, less ink where it is
+    positive, more where it is negative. `Network.errors` fills it; the inner loop, which nobody
+    asks for it, leaves None there. g^L = dC/da^L is `cost.gradient(a[L], y)`; BP1 needs no copy
+    of it. `ones`, a column (m, 1), is no signal: it sums over the examples in BP3.
     """
 
     g: list[np.ndarray | None]
@@ -192,7 +206,7 @@ class Network:
     def __init__(self, sizes: Sequence[int], activations="sigmoid", cost="quadratic"):
         if not isinstance(sizes, (Sequence, np.ndarray)):
             raise TypeError(f"sizes must list the widths of all layers, [2, 3, 1], got {sizes!r}")
-        self.sizes = tuple(whole_number(f"n_{l}", n, least=1) for l, n in enumerate(sizes))
+        self.sizes = tuple(whole_number(f"n_{l}", n, 1, WIDEST) for l, n in enumerate(sizes))
         if len(self.sizes) < 2:
             raise ValueError(f"sizes is {list(sizes)}: give n_0 and at least one layer, [2, 1]")
         self.L = len(self.sizes) - 1
@@ -238,9 +252,16 @@ class Network:
     def forward(self, parameters: Parameters, x) -> Trace:
         """Every z^l and a^l for the examples in the columns of x (n_0, m).
 
-        x is converted to the precision of the parameters. Raises ValueError for a wrong shape
-        (rows given for columns, an empty batch), NaN, and parameters of another network.
+        x is copied into a^0, in the precision of the parameters: yours may change before
+        `backward` reads a^0 in BP4. Raises ValueError for a wrong shape (rows given for columns,
+        an empty batch), NaN, and parameters of another network.
         """
+        trace = self._forward(parameters, x)
+        trace.a[0] = trace.a[0].copy(order="K")
+        return trace
+
+    def _forward(self, parameters, x):
+        """A trace whose a[0] may be x itself: for what does not outlive the call."""
         self.check_parameters(parameters)
         x = columns("x", x, self.sizes[0], parameters.vector.dtype)
         trace = self.new_trace(x.shape[1], x.dtype)
@@ -249,29 +270,44 @@ class Network:
         return trace
 
     @np.errstate(over="ignore")
-    def backward(self, parameters: Parameters, trace: Trace, y) -> Parameters:
-        """The gradient of C at `parameters`, from a forward pass and its targets y (n_L, m)."""
+    def backward(self, parameters: Parameters, trace: Trace, y, *, decay=0.0) -> Parameters:
+        """The gradient of C at `parameters`, from a forward pass and its targets y (n_L, m).
+
+        The parameters must still be those of the forward pass. With `decay`, C has its penalty,
+        as in `cost_of`, and dC/dW^l = delta^l (a^{l-1})^T + decay W^l.
+        """
+        decay = check_decay(decay)
         y = self._check_backward(parameters, trace, y)
         gradient = Parameters(self.sizes, np.empty_like(parameters.vector))
         errors = self.new_errors(y.shape[1], y.dtype)
         self.back_propagate(parameters, trace, y, errors, gradient)
+        if decay:
+            gradient.weights += decay * parameters.weights
         return gradient
 
     @np.errstate(over="ignore")
     def errors(self, parameters: Parameters, trace: Trace, y) -> Errors:
-        """The error signals g^l and delta^l themselves, by BP1 and BP2."""
+        """The error signals g^l and delta^l themselves, by BP1 and BP2, down to g^0 = dC/dx."""
         y = self._check_backward(parameters, trace, y)
         errors = self.new_errors(y.shape[1], y.dtype)
         self.send_back(parameters, trace, y, errors)
+        errors.g[0] = parameters.W[1].T @ errors.delta[1]
         return errors
 
+    @np.errstate(over="ignore")
     def output(self, parameters: Parameters, x) -> np.ndarray:
         """a^L (n_L, m) for the examples in the columns of x (n_0, m)."""
-        return self.forward(parameters, x).a[self.L]
+        return self._forward(parameters, x).a[self.L]
 
-    def cost_of(self, parameters: Parameters, x, y) -> float:
-        """C for the examples in the columns of x (n_0, m) and their targets y (n_L, m)."""
-        return self.cost_at(self.forward(parameters, x), y)
+    @np.errstate(over="ignore")
+    def cost_of(self, parameters: Parameters, x, y, *, decay=0.0) -> float:
+        """C for the examples in the columns of x (n_0, m) and their targets y (n_L, m).
+
+        With `decay`, plus the price of large weights, decay/2 sum_l ||W^l||^2.
+        """
+        decay = check_decay(decay)
+        cost = self.cost_at(self._forward(parameters, x), y)
+        return cost + penalty(parameters.weights, decay)
 
     def cost_at(self, trace: Trace, y) -> float:
         """C at the end of a forward pass, for targets y (n_L, m)."""
@@ -374,6 +410,13 @@ def real_dtype(dtype) -> np.dtype:
     if found not in DTYPES[:2]:
         raise ValueError(f"dtype must be float32 or float64, got {found}")
     return found
+
+
+def check_decay(decay) -> float:
+    """`decay` as a float; ValueError where it is negative or no finite number."""
+    return real_number(
+        "decay", decay, "0 or a positive number", lambda number: 0 <= number < np.inf
+    )
 
 
 def _choice(name, given, table):

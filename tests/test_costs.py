@@ -2,12 +2,21 @@
 
 from math import log
 
+import mpmath
 import numpy as np
 import pytest
 
 from companion.activations import ACTIVATIONS, Sigmoid, sigmoid, softmax
 from companion.check import check_gradient, relative_error
-from companion.costs import COSTS, cost_named, cross_entropy, quadratic, softmax_cross_entropy
+from companion.costs import (
+    COSTS,
+    cost_named,
+    cross_entropy,
+    penalty,
+    quadratic,
+    softmax_cross_entropy,
+)
+from companion.network import Network, Parameters
 
 
 def yes_or_no(a, y):
@@ -104,6 +113,44 @@ def test_from_z_nothing_overflows(cost, sigma, dtype):
     assert np.isfinite(delta).all() and delta.dtype == dtype
 
 
+EXACT = {  # C_x from z, in as many digits as mpmath is told
+    cross_entropy: lambda z, y: sum(
+        v * mpmath.log1p(mpmath.exp(-u)) + (1 - v) * mpmath.log1p(mpmath.exp(u))
+        for u, v in zip(z, y, strict=True)
+    ),
+    softmax_cross_entropy: lambda z, y: sum(
+        v * mpmath.log(sum(mpmath.exp(w - u) for w in z)) for u, v in zip(z, y, strict=True)
+    ),
+}
+LINE = [0, 1e-3, 0.7, 5, 14, 20, 36, 60]
+SHARES = [[1, 0], [0, 1], [0.25, 0.75]]
+
+
+@pytest.mark.parametrize("cost, sigma", PARTNERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("y", SHARES, ids=str)
+def test_from_z_a_cost_has_all_its_digits(cost, sigma, dtype, y):
+    net = Network([1, 2], sigma, cost)
+    for size in (*LINE, *[-z for z in LINE]):
+        z = np.array([[size], [-size / 3]], dtype)
+        p = Parameters.of([np.zeros((2, 1), dtype)], [z])
+        with mpmath.workdps(60):
+            exact = float(EXACT[cost]([mpmath.mpf(float(v)) for v in z.ravel()], y))
+        found = net.cost_of(p, np.zeros((1, 1)), np.array(y)[:, None])
+        ulps = 4 if sigma is sigmoid else 4 + 2 * abs(size)  # z_1 - z_2 is rounded, then e^ taken
+        assert found == pytest.approx(exact, rel=float(ulps * np.finfo(dtype).eps), abs=0)
+
+
+def test_a_sure_and_right_answer_still_costs_something():
+    one = np.ones((1, 1))
+    costs = {}
+    for dtype, z in ((np.float32, 14), (np.float32, 20), (np.float64, 36)):
+        at = np.full((1, 1), z, dtype)
+        costs[z] = cross_entropy.output_cost(sigmoid, at, sigmoid(at), one.astype(dtype))
+    assert costs == pytest.approx({14: 8.315e-7, 20: 2.061e-9, 36: 2.320e-16}, rel=1e-3)
+    assert cross_entropy.value(sigmoid(np.full((1, 1), 40.0)), one) == 0  # a alone cannot tell
+
+
 def test_a_certain_and_right_answer_costs_nothing():
     y = np.array([[1.0], [0.0]])
     assert cross_entropy.value(y, y) == softmax_cross_entropy.value(y, y) == 0.0
@@ -142,6 +189,32 @@ def test_shares_may_be_rounded_but_not_wrong():
         softmax_cross_entropy.value([[0.5], [0.5]], [[1.0], [1e-4]])
     with pytest.raises(ValueError, match=r"y\[:, 1\] adds up to 1.001"):
         softmax_cross_entropy.value(shares, shares + [[0, 1e-6]])
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000, 20_000])
+def test_the_more_shares_the_more_rounding(classes):
+    z = np.random.default_rng(classes).normal(size=(classes, 3)).astype(np.float32)
+    shares = softmax(z)  # in float32
+    softmax_cross_entropy.check_targets(shares)
+    softmax_cross_entropy.check_targets(shares.astype(np.float64))  # and they stay float32's
+    exact = softmax(z.astype(np.float64))
+    softmax_cross_entropy.check_targets(exact)
+    for wrong in (shares * np.float32(1.01), exact * 1.00001, exact + 1e-5 / classes):
+        with pytest.raises(ValueError, match=r"y\[:, \d\] adds up to .*, 1?[.\de-]+ away from 1"):
+            softmax_cross_entropy.check_targets(wrong)
+
+
+def test_what_shares_miss_is_quoted():
+    with pytest.raises(ValueError, match=r"adds up to 1, 2e-06 away from 1, and .*needs 1"):
+        softmax_cross_entropy.value([[0.5], [0.5]], [[0.3], [0.700002]])
+    with pytest.raises(ValueError, match=r"y\[0, 0\] is 1.0000000000000002: .* between 0 and 1"):
+        cross_entropy.value([[0.5]], [[1 + 2**-52]])
+
+
+def test_the_penalty_of_large_weights():
+    weights = np.array([1.0, -2.0, 3.0])
+    assert penalty(weights, 0.5) == 0.25 * 14
+    assert penalty(weights * 1e200, 0.0) == 0.0  # no infinity times 0
 
 
 def test_the_collapse_is_for_the_partner_alone():

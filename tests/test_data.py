@@ -97,12 +97,19 @@ def test_one_hot_is_a_row_of_the_identity():
     {
         "too large": ([0, 1, 10], r"0\.\.9, got 10 at index 2"),
         "negative": ([0, -1], r"0\.\.9, got -1 at index 1"),
-        "fractions": ([0.5, 1.0], r"integers, got float64; use labels\.astype\(int\)"),
+        "fractions": ([1.0, 0.5], r"integers, got 0\.5 at index 1$"),
+        "infinity": ([1.0, np.inf], r"integers, got inf at index 1$"),
+        "whole floats": ([0.0, 1.0], r"integers, got float64; use labels\.astype\(int\)$"),
         "nan": ([1.0, np.nan], "integers, got nan at index 1"),
-        "words": (["7"], "integers, got <U1"),
+        "words": (["7"], r"integers, got <U1; use labels\.astype\(int\) for digits"),
         "truth values": ([True], "integers, got bool"),
         "a column": ([[1], [2]], r"shape \(N,\), got \(2, 1\); use labels\.ravel\(\)"),
-        "a number": (7, r"shape \(N,\), got \(\)"),
+        "a row": ([[1, 2]], r"shape \(N,\), got \(1, 2\); use labels\.ravel\(\)"),
+        "a number": (7, r"shape \(N,\), got \(\); use \[7\] for one example"),
+        "rows of eight": (np.full((5, 8), 3), r"got \(5, 8\); give one label for each example"),
+        "images": (np.zeros((5, 4, 4), int), r"got \(5, 4, 4\); give one label for each"),
+        "eight classes": (np.eye(8)[[1, 2]], r"got \(2, 8\); use labels\.argmax\(axis=1\)"),
+        "one-hot columns": (np.eye(8)[[1, 2]].T, r"\(8, 2\); use labels\.argmax\(axis=0\)"),
         "one-hot": (np.eye(10), r"shape \(N,\), got \(10, 10\); use labels\.argmax\(axis=1\)"),
         "masked": (np.ma.array([1, 2], mask=[0, 1]), "labels has masked entries"),
     }.values(),
@@ -110,6 +117,12 @@ def test_one_hot_is_a_row_of_the_identity():
 def test_one_hot_quotes_what_it_cannot_take(labels, message):
     with pytest.raises(ValueError, match=message):
         one_hot(labels)
+
+
+@pytest.mark.parametrize("classes", [[1, 2], 2.5, 0, None])
+def test_one_hot_quotes_a_wrong_number_of_classes(classes):
+    with pytest.raises(ValueError, match="classes must be a whole number above 0, got"):
+        one_hot(10, classes)
 
 
 def test_lists_of_numbers_are_images():
@@ -123,6 +136,13 @@ def test_lists_of_numbers_are_images():
     [
         ([[17]], 16, r"pixels must be in 0\.\.16, got 0\.\.17; pass"),
         ([[0]], 0, "ink must be a positive number, got 0"),
+        ([[0]], np.nan, "ink must be a positive number, got nan"),
+        ([[0]], "255", "ink must be a positive number, got '255'"),
+        ([[0]], 10**400, "ink must be a positive number, got 1000"),
+        ([[0.25, 1.0]], 255, r"pixels are in 0\.\.1\.0 before .* ink = 255: pass ink=1 if"),
+        ([[0.25, 0.5]], 16, r"pixels are in 0\.\.0\.5 before .* ink = 16: pass ink=1 if"),
+        ([[0, 1]], 255, r"pixels are in 0\.\.1 before"),
+        ([[False, True]], 255, r"pixels are in 0\.\.True before"),
         (np.ma.array([[1]], mask=[[1]]), 255, "images has masked entries"),
         ([["7"]], 255, "images must hold numbers, got dtype <U1"),
     ],
@@ -146,6 +166,11 @@ def test_a_split_is_rows_whose_columns_are_a_view(dtype, layout):
         assert array.flags.c_contiguous
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
+
+
+def test_white_paper_and_scaled_pixels_are_images():
+    assert not as_split(np.zeros((2, 4)), [0, 1]).x.any()
+    np.testing.assert_array_equal(as_split([[0.25, 1.0]], [0], ink=1).x, [[0.25, 1.0]])
 
 
 def test_a_slice_of_a_split_is_a_split_and_a_view():
@@ -177,6 +202,14 @@ def test_a_split_shares_nothing_with_what_it_was_made_from():
         "nan": (np.full((1, 4), np.nan), np.array([1]), {}, r"got nan\.\.nan"),
         "no digit": (np.zeros((1, 4)), np.array([10]), {}, r"0\.\.9, got 10"),
         "dtype": (np.zeros((1, 4)), np.array([1]), {"dtype": int}, "float64, got int64"),
+        "swapped": (np.array([1, 2]), np.zeros((2, 4)), {}, "are they swapped?"),
+        "one image": (7.0, np.array([1]), {}, r"must be arrays of N, got shapes \(\) and \(1,\)"),
+        "one label": (
+            np.zeros((1, 4)),
+            1,
+            {},
+            r"must be arrays of N, got shapes \(1, 4\) and \(\)",
+        ),
     }.values(),
 )
 def test_as_split_quotes_what_it_cannot_take(images, labels, options, message):
@@ -267,6 +300,8 @@ BROKEN = {  # what is wrong: (content, what the error says)
     "entries cut off": (GOOD[:-1], r"shape \(1, 2, 3\) of uint8 takes 22 bytes, got 21: cut off"),
     "trailing bytes": (GOOD + b"\0", "takes 22 bytes, got 23: trailing bytes"),
     "count beyond memory": (b"\0\0\x08\x04" + b"\xff" * 16, "got 20: cut off"),
+    "nothing, of a huge shape": (b"\0\0\x08\x03" + b"\0" * 4 + b"\xff" * 8, "too large for an arr"),
+    "nothing, of 32 dimensions": (b"\0\0\x0e\x20" + b"\xff" * 124 + b"\0" * 4, "too large for an"),
     "gzip cut off": (ZIPPED[:-9], "gzip data is damaged or cut off"),
     "gzip of nothing": (gzip.compress(b""), "got an empty file"),
     "gzip header alone": (ZIPPED[:2], "gzip data is damaged or cut off"),

@@ -140,7 +140,8 @@ def test_errors_are_the_two_signals():
     errors = net.errors(p, trace, y)
     g, delta = errors.g, errors.delta
     gradient = net.backward(p, trace, y)
-    assert g[0] is delta[0] is g[net.L] is trace.z[0] is p.W[0] is None
+    assert delta[0] is g[net.L] is trace.z[0] is p.W[0] is None
+    np.testing.assert_array_equal(g[0], p.W[1].T @ delta[1])
     for l in range(1, net.L + 1):
         np.testing.assert_allclose(delta[l].sum(axis=1, keepdims=True), gradient.b[l])
         if l < net.L:
@@ -148,6 +149,46 @@ def test_errors_are_the_two_signals():
             np.testing.assert_allclose(
                 delta[l], net.sigma[l].pull_back(trace.z[l], trace.a[l], g[l])
             )
+
+
+def test_the_slope_by_the_input():
+    net, p, x, y = random_case(3, "softmax_cross_entropy", "softmax")
+    slope = net.errors(p, net.forward(p, x), y).g[0]
+    check_gradient(lambda x: net.cost_of(p, x, y), x, slope)
+    with pytest.raises(GradientError):
+        check_gradient(lambda x: net.cost_of(p, x, y), x, 2 * slope)
+
+
+@pytest.mark.parametrize("method", ["central difference", "complex step"])
+def test_the_penalty_has_its_term_in_BP4(method):
+    net, p, x, y = random_case(4, "cross_entropy", "sigmoid")
+    trace = net.forward(p, x)
+
+    def cost(arrays):
+        return net.cost_of(Parameters.from_named(arrays), x, y, decay=0.3)
+
+    gradient = net.backward(p, trace, y, decay=0.3)
+    check_gradient(cost, p.named(), gradient.named(), method=method)
+    for l in range(1, net.L + 1):
+        plain = net.backward(p, trace, y)
+        np.testing.assert_allclose(gradient.W[l], plain.W[l] + 0.3 * p.W[l], rtol=1e-14)
+        np.testing.assert_array_equal(gradient.b[l], plain.b[l])
+    for wrong in (plain, plain + 0.6 * p, plain + 0.3 * p):  # none, a lost half, biases too
+        with pytest.raises(GradientError):
+            check_gradient(cost, p.named(), wrong.named(), method=method)
+
+
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, lambda x: x[::2]])
+def test_the_callers_array_may_be_used_again(layout):
+    net = Network([4, 3], "tanh", "quadratic")
+    rng = np.random.default_rng(6)
+    p, x, y = net.initial(rng=rng), layout(rng.normal(size=(8, 5))), rng.random((3, 5))[:, :5]
+    x = x[:4]
+    trace = net.forward(p, x)
+    right = net.backward(p, trace, y).vector
+    x *= 0
+    np.testing.assert_array_equal(net.backward(p, trace, y).vector, right)
+    assert abs(right[:12]).min() > 0
 
 
 def test_softmax_in_a_hidden_layer_needs_no_special_case():
@@ -288,6 +329,10 @@ TRACE = NET.forward(P, GOOD_X)
 Q = Parameters([2, 2], np.zeros(6))
 BAD = {
     "no layers": (lambda: Network([2]), "give n_0 and at least one layer"),
+    "beyond all numbers": (lambda: Network([10**400, 1]), "n_0 must be at most 2147483647, got 10"),
+    "a factor": (lambda: 10**400 * P, "the factor is too large for a float: 1000"),
+    "decay": (lambda: NET.cost_of(P, GOOD_X, GOOD_Y, decay=-1), "decay must be 0 or a positive"),
+    "decay, huge": (lambda: NET.backward(P, TRACE, GOOD_Y, decay=10**400), "decay must be 0 or a"),
     "width 0": (lambda: Network([2, 0, 1]), "n_1 must be at least 1, got 0"),
     "unknown": (lambda: Network([2, 1], "swish"), "no activation is called 'swish'"),
     "unknown cost": (lambda: Network([2, 1], "relu", "mse"), "no cost is called 'mse'"),

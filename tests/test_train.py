@@ -1,19 +1,17 @@
 """The trainer against a loop written out, against itself resumed, and against bad input."""
 
-import json
-import os
-import zipfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import companion.train
-from companion.activations import Sigmoid
 from companion.check import relative_error
-from companion.costs import Quadratic
 from companion.network import Network, Parameters
-from companion.train import Step, classes, evaluate, load, save, threads_for, train
+from companion.train import Step, classes, evaluate, threads_for, train
 
 SIZES = [5, 7, 3]
 
@@ -151,6 +149,80 @@ def test_the_gradient_of_a_step_does_not_hang_on_eta():
     assert relative_error(steps[0].gradient.vector, gradient.vector) < 1e-13
 
 
+# --- momentum, weight decay, an eta that falls -------------------------------------------------
+
+ONE = Network([1, 1], "identity", "quadratic")  # a = w x + b, C = (a - y)^2 / 2
+BY_HAND = {  # from w = 1, b = 0, with x = 2, y = 1, eta = 0.1: (w, b) after one step and after two
+    "plain": ({}, (0.8, -0.1), (0.7, -0.15)),
+    "momentum": ({"momentum": 0.5}, (0.8, -0.1), (0.6, -0.2)),
+    "decay": ({"decay": 0.5}, (0.75, -0.1), (0.6325, -0.14)),
+    "both": ({"momentum": 0.5, "decay": 0.5}, (0.75, -0.1), (0.5075, -0.19)),
+    "eta falls": ({"eta": lambda epoch: 0.1 / epoch}, (0.8, -0.1), (0.75, -0.125)),
+}
+
+
+@pytest.mark.parametrize("options, first, second", BY_HAND.values(), ids=BY_HAND)
+def test_two_steps_by_hand(options, first, second):
+    """First a = 2, delta = 1, dC/dw = 2, dC/db = 1. Plain, then a = 1.5 and delta = 0.5."""
+    data, start = ([[2.0]], [[1.0]]), Parameters.of([[[1.0]]], [[[0.0]]])
+    records = run(ONE, start, data, **{"epochs": 2, "batch": 1, "eta": 0.1, **options})
+    for record, right in zip(records, (first, second), strict=True):
+        assert record.parameters.vector == pytest.approx(right, rel=1e-14)
+    wrong = [other[2] for name, other in BY_HAND.items() if other[0] != options]
+    assert all(records[1].parameters.vector != pytest.approx(w, rel=1e-3) for w in wrong)
+
+
+def test_steps_tell_the_cost_and_the_gradient_with_the_penalty():
+    net, start, data = problem()
+    steps: list[Step] = []
+    record = run(net, start, data, epochs=1, momentum=0.9, decay=0.1, on_step=steps.append)[0]
+    before, moved = start, start * 0.0
+    for s in steps:
+        x, y = data[0][s.rows].T, data[1][s.rows].T
+        gradient = net.backward(before, net.forward(before, x), y, decay=0.1)
+        assert s.cost == pytest.approx(net.cost_of(before, x, y, decay=0.1), rel=1e-13)
+        assert relative_error(s.gradient.vector, gradient.vector) < 1e-13
+        moved = 0.9 * moved + 0.5 * gradient
+        before = before - moved
+        assert relative_error(s.parameters.vector, before.vector) < 1e-13
+    assert relative_error(record.velocity.vector, moved.vector) < 1e-12
+    assert record.cost == pytest.approx(net.cost_of(before, data[0].T, data[1].T), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_run_goes_on_from_its_velocity(dtype):
+    net, start, data = problem(dtype=dtype)
+    options = {"batch": 5, "momentum": 0.9, "decay": 1e-3, "eta": lambda epoch: 0.5 / epoch}
+    rng = np.random.default_rng(1)
+    whole = list(train(net, start, data, epochs=4, rng=np.random.default_rng(1), **options))
+    half = list(train(net, start, data, epochs=2, rng=rng, **options))[-1]
+    kept = half.velocity.vector.copy()
+    go_on = {"epochs": 2, "rng": rng, "done": 2, **options}
+    rest = list(train(net, half.parameters, data, velocity=half.velocity, **go_on))
+    for a, b in zip(rest, whole[2:], strict=True):
+        assert a.parameters.vector.tobytes() == b.parameters.vector.tobytes()
+        assert a.velocity.vector.tobytes() == b.velocity.vector.tobytes()
+    assert rest[-1].parameters.vector.dtype == rest[-1].velocity.vector.dtype == dtype
+    np.testing.assert_array_equal(half.velocity.vector, kept)  # the caller's stays as it is
+    from_rest = list(train(net, half.parameters, data, velocity=half.velocity * 0.0, **go_on))
+    assert relative_error(from_rest[-1].parameters.vector, rest[-1].parameters.vector) > 1e-3
+
+
+def test_without_momentum_there_is_no_velocity():
+    net, start, data = problem()
+    assert [r.velocity for r in run(net, start, data, decay=0.1)] == [None] * 3
+
+
+@pytest.mark.parametrize("eta", [-0.1, np.nan, 10**400, None, "0.1"])
+def test_an_eta_that_falls_too_far_is_quoted(eta):
+    net, start, data = problem()
+    records = train(net, start, data, epochs=2, batch=5, rng=np.random.default_rng(1),
+                    eta=lambda epoch: 0.5 if epoch == 1 else eta)  # fmt: skip
+    assert next(records).epoch == 1
+    with pytest.raises(ValueError, match=r"eta\(2\) must be a positive number, got"):
+        next(records)
+
+
 def test_one_parameter_that_overflowed_is_enough():
     net = Network([1, 1], "identity", "quadratic")
     start, data = Parameters([1, 1], np.zeros(2)), ([[1e300]], [[1e10]])
@@ -201,6 +273,38 @@ def test_classes():
     np.testing.assert_array_equal(classes(np.array([[0.1, 0.9, 0.5]])), [0, 1, 0])
 
 
+def signs(n=40, seed=0):
+    """x and targets -1 and 1, and a network with one output that sees the sign of x_1."""
+    x = np.random.default_rng(seed).normal(size=(n, 2))
+    net = Network([2, 1], "tanh", "quadratic")
+    return net, Parameters.of([[[0.4, 0.0]]], [[[0.0]]]), (x, np.sign(x[:, :1]))
+
+
+def test_the_boundary_of_one_output_is_half_way_between_its_targets():
+    net, p, (x, y) = signs()
+    assert evaluate(net, p, (x, y)).accuracy == 1.0  # no output is above 1/2 where |x_1| < 1.4
+    assert evaluate(net, p, (x, 0.9 * y)).accuracy == 1.0
+    assert evaluate(net, p, (x, -y)).accuracy == 0.0
+    assert evaluate(net, p, (x[y[:, 0] < 0], y[y < 0][:, None])).accuracy == 1.0
+    yes_or_no = evaluate(net, p, (x, (y + 1) / 2)).accuracy
+    high = np.tanh(0.4 * x[:, 0]) > 0.5
+    assert yes_or_no == np.mean(high == (y[:, 0] > 0)) < 1
+    assert run(net, p, (x, y), validation=(x, y), epochs=1, eta=1e-9)[0].accuracy == 1.0
+    many = signs(n=2500)[2]  # in chunks, of which each must ask alike
+    assert evaluate(net, p, (np.sort(many[0], axis=0), np.sort(many[1], axis=0))).accuracy == 1.0
+
+
+def test_targets_that_are_no_classes_have_no_accuracy():
+    net, p, (x, y) = signs()
+    for numbers in (x[:, 1:], np.abs(y) + y, y + 0.5):
+        found = evaluate(net, p, (x, numbers))
+        assert found.accuracy is None and found.cost > 0
+    assert run(net, p, (x, x[:, 1:]), validation=(x, x[:, 1:]), epochs=1)[0].accuracy is None
+    net, p, (x, y) = problem()
+    assert evaluate(net, p, (x, y)).accuracy is not None
+    assert evaluate(net, p, (x, np.full_like(y, 1 / 3))).accuracy is None
+
+
 def test_threads_are_few_for_small_products_and_as_told_for_any(monkeypatch):
     monkeypatch.setattr(companion.train, "CORES", 8)
     assert threads_for(Network([784, 100, 10]), 32) == 1
@@ -231,6 +335,33 @@ def test_numpy_gets_its_threads_back():
     assert [pool.num_threads for pool in pools] == before
 
 
+@pytest.mark.parametrize("first_out", ["first in", "last in"])
+def test_two_runs_at_once_leave_the_threads_as_they_were(first_out):
+    pools = companion.train.BLAS.lib_controllers
+    before = [pool.num_threads for pool in pools]
+    other = 1 + max(before, default=1)
+    net, start, data = problem()
+    inside, leave = ([threading.Event(), threading.Event()] for _ in range(2))
+
+    def one_run(which):
+        def on_step(_):
+            inside[which].set()
+            leave[which].wait(60)
+
+        return run(net, start, data, epochs=1, threads=other + which, on_step=on_step)
+
+    with ThreadPoolExecutor() as executor:
+        runs = []
+        for which in (0, 1):
+            runs.append(executor.submit(one_run, which))
+            inside[which].wait(60)
+        assert all(pool.num_threads == other for pool in pools)
+        for which in (0, 1) if first_out == "first in" else (1, 0):
+            leave[which].set()
+            runs[which].result()
+    assert [pool.num_threads for pool in pools] == before
+
+
 def test_data_take_the_precision_of_the_parameters():
     net, start, (x, y) = problem(dtype=np.float32)
     wide, narrow = (run(net, start, (x.astype(t), y.astype(int)))[-1] for t in ("f8", "f4"))
@@ -246,130 +377,6 @@ def test_steps_that_are_too_long_are_said_to_be():
     x, y = problem()[2]
     with pytest.raises(FloatingPointError, match="overflowed in epoch 1: eta = 1e[+]80"):
         run(net, net.initial(rng=rng), (x, y), eta=1e80, epochs=9)
-
-
-# --- save and resume ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
-def test_resumed_is_bit_for_bit_uninterrupted(tmp_path, bits):
-    rng = np.random.Generator(getattr(np.random, bits)(3))
-    net = Network(SIZES, ["leaky_relu(0.2)", "softmax"], "softmax_cross_entropy")
-    start, data = net.initial(rng=rng, dtype="float32"), problem()[2]
-    options = {"batch": 5, "eta": 0.5, "validation": data}
-    state = rng.bit_generator.state
-    whole = list(train(net, start, data, epochs=5, rng=rng, **options))
-
-    rng.bit_generator.state = state
-    for record in train(net, start, data, epochs=5, rng=rng, **options):
-        if record.epoch == 2:
-            save(tmp_path / "run.npz", net, record)
-            break
-    saved = load(tmp_path / "run.npz")
-    rest = list(train(saved.network, saved.record.parameters, data, epochs=3, rng=saved.rng,
-                      done=saved.record.epoch, **options))  # fmt: skip
-
-    assert repr(saved.network) == repr(net)
-    assert saved.record[:4] == record[:4]
-    assert [r.epoch for r in rest] == [3, 4, 5]
-    for a, b in zip(rest, whole[2:], strict=True):
-        assert (a.cost, a.accuracy) == (b.cost, b.accuracy)
-        assert a.parameters.vector.tobytes() == b.parameters.vector.tobytes()
-
-
-@pytest.fixture
-def saved(tmp_path):
-    net, start, data = problem()
-    path = tmp_path / "run.npz"
-    save(path, net, run(net, start, data, epochs=1)[0])
-    return path
-
-
-def rewritten(path, **changes):
-    """The file with parts of what it says about itself changed."""
-    with np.load(path) as arrays:
-        about, vector = json.loads(str(arrays["about"])), arrays["vector"]
-    vector = changes.pop("vector", vector)
-    np.savez(path, about=np.array(json.dumps({**about, **changes})), vector=vector)
-
-
-DAMAGE = {
-    "empty": lambda p: p.write_bytes(b""),
-    "text": lambda p: p.write_text("W1 = 3"),
-    "truncated": lambda p: p.write_bytes(p.read_bytes()[:-40]),
-    "a bit flipped": lambda p: p.write_bytes(
-        (b := p.read_bytes())[: len(b) // 2] + bytes([b[len(b) // 2] ^ 1]) + b[len(b) // 2 + 1 :]),
-    "another npz": lambda p: np.savez(p, theta=np.zeros(3)),
-    "an npy": lambda p: (np.save(p.with_suffix(".npy"), X), p.with_suffix(".npy").replace(p)),
-    "pickled": lambda p: np.savez(p, about=np.array([{}], dtype=object), vector=np.zeros(3)),
-    "a zip": lambda p: zipfile.ZipFile(p, "w").close(),
-    "a later format": lambda p: rewritten(p, format="companion.train 2"),
-    "sizes that do not fit": lambda p: rewritten(p, sizes=[5, 8, 3]),
-    "no such activation": lambda p: rewritten(p, activations=["tanh", "swish"]),
-    "no such generator": lambda p: rewritten(p, rng_state={"bit_generator": "os.system"}),
-    "half a generator": lambda p: rewritten(p, rng_state={"bit_generator": "PCG64"}),
-    "numbers missing": lambda p: rewritten(p, vector=np.zeros(3)),
-    "nan": lambda p: rewritten(p, vector=np.full(66, np.nan)),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_or_foreign_file_is_refused(saved, damage):
-    load(saved)
-    damage(saved)
-    with pytest.raises(ValueError, match="run.npz is damaged, or was not written by companion"):
-        load(saved)
-
-
-def test_a_missing_file_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nothing.npz"):
-        load(tmp_path / "nothing.npz")
-
-
-def test_a_save_that_fails_leaves_the_old_file(saved, monkeypatch):
-    net, start, data = problem()
-    old = saved.read_bytes()
-
-    def full_disk(file, **arrays):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np, "savez", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        save(saved, net, run(net, start, data, epochs=1)[0])
-    assert saved.read_bytes() == old
-    assert os.listdir(saved.parent) == ["run.npz"]
-
-
-def test_a_record_of_another_network_is_not_saved(tmp_path):
-    net, start, data = problem()
-    with pytest.raises(ValueError, match=r"those of sizes \[5, 7, 3\]"):
-        save(tmp_path / "run.npz", Network([5, 3]), run(net, start, data, epochs=1)[0])
-    assert os.listdir(tmp_path) == []
-
-
-def test_what_load_could_not_name_is_not_saved(tmp_path):
-    class Swish(Sigmoid):
-        name = "swish"
-
-    class MySigmoid(Sigmoid):
-        """Another function under a known name."""
-
-    _, _, data = problem()
-    for sigma in (Swish(), MySigmoid()):
-        net = Network(SIZES, sigma, "quadratic")
-        record = run(net, net.initial(rng=np.random.default_rng(0)), data, epochs=1)[0]
-        with pytest.raises(ValueError, match="cannot be saved"):
-            save(tmp_path / "run.npz", net, record)
-
-    class Halved(Quadratic):
-        """Another cost under a known name."""
-
-    net = Network(SIZES, "sigmoid", Halved())
-    record = run(net, net.initial(rng=np.random.default_rng(0)), data, epochs=1)[0]
-    with pytest.raises(ValueError, match="quadratic cannot be saved"):
-        save(tmp_path / "run.npz", net, record)
-    assert os.listdir(tmp_path) == []
 
 
 # --- bad input ---------------------------------------------------------------------------------
@@ -391,6 +398,19 @@ BAD = {
     "eta nan": ({"eta": np.nan}, "eta must be a positive number, got nan"),
     "eta array": ({"eta": X}, "eta must be a positive number"),
     "eta text": ({"eta": "0.5"}, "eta must be a positive number, got '0.5'"),
+    "eta beyond floats": ({"eta": 10**400}, "eta must be a positive number, got 10000"),
+    "eta below floats": ({"eta": Fraction(1, 10**400)}, "eta must be a positive number, got Fract"),
+    "momentum 1": ({"momentum": 1}, "momentum must be 0, or between 0 and 1, got 1"),
+    "momentum, huge": ({"momentum": 10**400}, "momentum must be 0, or between 0 and 1, got 100"),
+    "momentum nan": ({"momentum": np.nan}, "momentum must be 0, or between 0 and 1, got nan"),
+    "decay": ({"decay": -0.1}, "decay must be 0 or a positive number, got -0.1"),
+    "decay, huge": ({"decay": 10**400}, "decay must be 0 or a positive number, got 1000"),
+    "decay text": ({"decay": "l2"}, "decay must be 0 or a positive number, got 'l2'"),
+    "velocity alone": ({"velocity": START}, "velocity is given and momentum is 0"),
+    "velocity, size": ({"velocity": Parameters([1, 1], np.zeros(2)), "momentum": 0.5}, "sizes"),
+    "velocity forgotten": ({"momentum": 0.5, "done": 3}, "done is 3: give velocity=record.vel"),
+    "too many threads": ({"threads": 10**400}, "threads must be at most 1024, got 1000"),
+    "swapped": ({"data": (Y, X)}, r"training x has shape \(23, 3\) and y \(23, 5\).*swapped"),
     "eta true": ({"eta": True}, "eta must be a positive number, got True"),
     "nan": ({"start": START * np.nan}, r"the vector of parameters\[0\] is nan"),
     "data nan": ({"data": (X * np.nan, Y)}, r"training x\[0, 0\] is nan"),
