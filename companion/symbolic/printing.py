@@ -199,7 +199,7 @@ class _BookPrinter(LatexPrinter):
     def _print_Sum(self, expr):
         body, heads = expr.function, []
         for k, low, high in reversed(expr.limits):
-            shift = 0 if _is_number(k, body) else 1
+            shift = 0 if is_number(k, body) else 1
             limits = self._print(low + shift), self._print(high + shift)
             heads.append(rf"\sum_{{{self._print(k)}={limits[0]}}}^{{{limits[1]}}}")
         text = self._print(body)
@@ -288,7 +288,7 @@ def _rank(factor):
     return 5 if isinstance(base, KroneckerDelta) else 4
 
 
-def _is_number(k, body):
+def is_number(k, body) -> bool:
     """Does k stand in `body` other than as an index or as an argument of an unknown function?"""
     places = body.atoms(MatrixElement, KroneckerDelta, AppliedUndef)
     return body.xreplace({place: Dummy() for place in places}).has(k)
