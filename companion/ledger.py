@@ -8,7 +8,7 @@
 A judge that never says no proves nothing. So all are given wrong variants of the equation too, and
 each must be refuted: by a counterexample, or by numbers that disagree. Whatever is not as it should
 be raises; what comes back is an `Entry`, which a notebook shows under the equation: one line for
-everybody, and beneath it, folded, all that a judge wants. From it the build makes the page "Ledger".
+everybody, and beneath it, folded, all that a judge wants. The page "Ledger" is made of these.
 """
 
 from __future__ import annotations
@@ -203,7 +203,9 @@ def checked(
         count = sum(error > gap for error in errors)
         refuted.append((name, "", f"off by more than {gap:g} in {count} of {len(cases)} cases"))
     known = f"Checked in {len(cases)} cases"
-    detail = f"The largest relative error allowed is {_number(tolerance)}."
+    detail = f"Relative errors up to {_number(tolerance)} are allowed."
+    if tolerance == 0:
+        detail = "Both sides must be exactly equal."
     return Entry(label, "checked", known, "", tuple(refuted), says, detail)
 
 

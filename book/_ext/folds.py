@@ -8,8 +8,8 @@
     hide-input, and it shows nothing         "Defined here: f, g", by their names
     hide-input, and mystnb.code_prompt_show  the label that the author chose
 
-A fold is an HTML <details>: it opens with mouse and keyboard, for find-in-page and for a
-link into it, and needs no script. `layer` decides; the tests count with it, too.
+A fold is an HTML <details>: it opens with mouse and keyboard, for find-in-page and for
+a link into it, and needs no script. `layer` decides; the tests count with it, too.
 """
 
 import ast
