@@ -104,7 +104,7 @@ def refute(lhs, rhs, trials: int = 20) -> Counterexample | None:
     >>> refute(diff(sin(x), x), cos(x)) is None
     True
     >>> print(refute(x**2, 2 * x))
-    x = 3: left = 9, right = 6
+    x = 1: left = 1, right = 2
     """
     statements = pairs(lhs, rhs)
     defined = not statements
