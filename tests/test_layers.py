@@ -149,6 +149,38 @@ def test_letters_of_a_record_are_judged():
     assert fault == "record of eq-a: p is an index"
 
 
+# What nbval compares
+
+SETUP = "from companion.ledger import checked"
+CALL = 'checked("eq-a", float, float, range(9), wrong={"twice": lambda n: 2 * n})'
+
+
+def judged(folder, old, new):
+    """Does nbval pass a record in whose stored Markdown a digit has changed?"""
+    entry = checked("eq-a", float, float, range(9), wrong={"twice": lambda n: 2 * n})
+    data = entry._repr_mimebundle_()
+    assert old in data["text/markdown"].partition("<details")[2]  # it is folded
+    data["text/markdown"] = data["text/markdown"].replace(old, new)
+    shown = v4.new_output("execute_result", data=data, execution_count=2)
+    nb = v4.new_notebook(cells=[code(SETUP), code(CALL, shown)])
+    path = folder / f"{new[0]}.ipynb"
+    nbformat.write(nb, path)
+    options = "-q -p conftest -p no:cacheprovider --nbval --nbval-current-env --rootdir"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options.split(), folder, path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode in (0, 1), run.stdout + run.stderr
+    return run.returncode == 0
+
+
+def test_a_digit_that_changes_inside_a_fold_is_noticed(tmp_path):
+    assert judged(tmp_path, "8 of 9 cases", "8 of 9 cases")
+    assert not judged(tmp_path, "8 of 9 cases", "7 of 9 cases")
+
+
 # The page
 
 
