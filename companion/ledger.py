@@ -3,11 +3,12 @@
     in a cell of words       $$ lhs = rhs $$ (eq-name)
     in a cell after it       proved("eq-name", lhs, rhs, wrong=..)             SymPy proves it
                              checked("eq-name", left, right, cases, wrong=..)  numbers agree
+                             defined("eq-name", lhs, rhs, wrong=..)            a definition, typed
 
-A judge that never says no proves nothing. So both are given wrong variants of the equation too, and
+A judge that never says no proves nothing. So all are given wrong variants of the equation too, and
 each must be refuted: by a counterexample, or by numbers that disagree. Whatever is not as it should
-be raises; what comes back is an `Entry`, which a notebook shows under the equation, and from which
-the build makes the page "Ledger".
+be raises; what comes back is an `Entry`, which a notebook shows under the equation: one line for
+everybody, and beneath it, folded, all that a judge wants. The page "Ledger" is made of these.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sympy import Derivative, MatrixSymbol, Symbol
+from sympy import Derivative, MatrixSymbol, Symbol, sympify
 from sympy.core.function import AppliedUndef
 from sympy.matrices.expressions.matexpr import MatrixElement
 
@@ -26,9 +27,10 @@ from companion.symbolic import ProofError, derivative, entry, latex, prove, refu
 from companion.symbolic.objects import FunctionOf
 
 RECORD = "application/vnd.companion.ledger+json"  # the type of the output that the build reads
-KINDS = ("proved", "checked")
+KINDS = ("proved", "checked", "defined")
 LOOSEST = 1e-4  # a tolerance above it tells too little
 GAP = 1e-3  # a wrong variant is off by more than this, relative to the larger side
+DEFINED = "SymPy has typed both sides: their shapes fit, and entry by entry they are the same."
 
 
 class LedgerError(AssertionError):
@@ -37,57 +39,71 @@ class LedgerError(AssertionError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger. All texts are Markdown.
+    """One record of the ledger. All texts are Markdown.
 
     label      of the equation: "eq-" and a name
-    kind       "proved" or "checked"
-    statement  what was proved, printed from the SymPy expressions; or what was checked, in words
-    known      how it is known
-    refuted    (wrong variant, how it was refuted), one pair or more
+    kind       "proved", "checked" or "defined"
+    known      how it is known, in a few words
     given      what the statement rests on beside the rules of calculus, or ""
+    refuted    (name of a mistake, its formula or "", how it was refuted), one triple or more;
+               a mistake in several lines of a statement has one for each
+    statement  what was proved, printed from the SymPy expressions; or what was checked, in words
+    detail     what else there is to say on how it is known, or ""
     """
 
     label: str
     kind: str
-    statement: str
     known: str
-    refuted: tuple[tuple[str, str], ...]
-    given: str = ""
+    given: str
+    refuted: tuple[tuple[str, str, str], ...]
+    statement: str
+    detail: str = ""
 
     def __post_init__(self):
         if not re.fullmatch(r"eq-[a-z0-9]+(-[a-z0-9]+)*", self.label):
             raise LedgerError(f"a label is 'eq-' and a name, such as eq-bp2, got {self.label!r}")
         if self.kind not in KINDS:
-            raise LedgerError(f"{self.label}: an entry is proved or checked, got {self.kind!r}")
+            raise LedgerError(f"{self.label}: the kind is one of {KINDS}, got {self.kind!r}")
         if not self.refuted:
             raise LedgerError(f"{self.label}: nothing was refuted; pass wrong={{name: variant}}")
 
+    @property
+    def line(self) -> str:
+        """What everybody reads: how it is known, what is given, and which mistakes were refuted."""
+        known = f"*{self.known}*" + (f", given {self.given}" if self.given else "")
+        names = "; ".join(dict.fromkeys(name for name, _, _ in self.refuted))
+        return f"{known}. Refuted: {names}."
+
     def __str__(self) -> str:
-        refuted = [f"  refuted: {variant} ({how})" for variant, how in self.refuted]
-        return "\n".join([f"{self.label}: {self._known()}", *refuted])
+        return "\n".join([f"{self.label}: {self.line}", *self._folded()])
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        bullets = "\n".join(f"- {variant} ({how})" for variant, how in self.refuted)
-        parts = [f"**{self._known()}**", self.statement, "Wrong, and refuted:", bullets]
+        fold = f'<details class="record {self.label}">'
+        summary = f"<summary>How this was {self.kind}</summary>"
+        parts = [self.line, fold + summary, *self._folded(), "</details>"]
         return {
             "text/plain": str(self),
-            "text/markdown": "\n\n".join(filter(None, parts)),
+            "text/markdown": "\n\n".join(parts),
             RECORD: asdict(self),
         }
 
-    def _known(self) -> str:
-        return f"{self.known}, given {self.given}." if self.given else f"{self.known}."
+    def _folded(self):
+        bullets = [
+            f"- *{name}*" + (f", {formula}" if formula else "") + f": {how}"
+            for name, formula, how in self.refuted
+        ]
+        return [*filter(None, [self.statement, self.detail]), "\n".join(bullets)]
 
 
-def proved(label: str, lhs, rhs, *, wrong, given: str = "") -> Entry:
+def proved(label: str, lhs, rhs, *, wrong: Mapping, given: str = "") -> Entry:
     """Prove lhs = rhs in SymPy, and refute each wrong right-hand side by a counterexample.
 
     lhs, rhs  what `symbolic.prove` takes, scalars or matrix expressions; or lists of them, for
               several statements under one label. An unevaluated `sympy.Derivative(f, x)`
               is printed as it stands and evaluated by `symbolic.derivative`, an unevaluated
               entry, `MatrixElement(W * a + b, j, 0)`, by `symbolic.entry`
-    wrong     {name: wrong right-hand side}, or one wrong right-hand side without a name; in a list
-              each line that differs from rhs must be wrong
+    wrong     {name of a mistake: wrong right-hand side}; in a list each line that differs from
+              rhs must be wrong
     given     an axiom or assumption that is built into lhs or rhs, in words: shown, not used
 
     Raises ProofError where the equation cannot be proved, and LedgerError where both sides are
@@ -95,25 +111,39 @@ def proved(label: str, lhs, rhs, *, wrong, given: str = "") -> Entry:
 
     >>> from sympy import Derivative, cos, sin
     >>> from sympy.abc import x
-    >>> proved("eq-sine", Derivative(sin(x), x), cos(x), wrong={"a sign": -cos(x)}).known
-    'Proved in SymPy'
+    >>> entry = proved("eq-sine", Derivative(sin(x), x), cos(x), wrong={"a sign": -cos(x)})
+    >>> entry.line
+    '*Proved*. Refuted: a sign.'
     """
-    pairs = _pairs(label, lhs, rhs)
+    pairs = _proved_pairs(label, lhs, rhs)
+    known = "Proved for any widths" if any(map(_has_width, pairs)) else "Proved"
+    refuted, arbitrary = _all_refuted(label, lhs, pairs, wrong)
+    return Entry(label, "proved", known, given, refuted, _formula(pairs), _free(arbitrary))
+
+
+def defined(label: str, lhs, rhs, *, wrong: Mapping, given: str = "", cases: int = 20) -> Entry:
+    """As `proved`, for what is true by the definition of an operation, and is called so.
+
+    Both sides are typed (their shapes must fit), compared entry by entry, and computed with
+    random numbers as well: `refute` must find no difference in so many `cases`.
+
+    >>> from sympy.matrices.expressions.matexpr import MatrixElement
+    >>> from companion.symbolic import indices, matrix, sum_over, vector, widths
+    >>> n, j = widths("n"), indices("j")
+    >>> W, a = matrix("W", n, n), vector("a", n)
+    >>> row, column = (sum_over(lambda k: w(k) * a[k, 0], n) for w in
+    ...                (lambda k: W[j, k], lambda k: W[k, j]))
+    >>> defined("eq-row", MatrixElement(W * a, j, 0), row, wrong={"a column": column}).line
+    '*Definition, typed and checked*. Refuted: a column.'
+    """
+    pairs = _proved_pairs(label, lhs, rhs)
     for left, right in pairs:
-        if left == right:
-            raise LedgerError(
-                f"{label}: both sides are {left}, so nothing is said; leave one unevaluated: "
-                "Derivative(f, x), Transpose(A), evaluate=False"
-            )
-        prove(_evaluated(left), _evaluated(right))
-    refuted = []
-    for name, variant in (wrong if isinstance(wrong, Mapping) else {"": wrong}).items():
-        others = _pairs(label, lhs, variant)
-        differing = [other for good, other in zip(pairs, others) if good != other]
-        if not differing:
-            raise LedgerError(f"{label}: the wrong variant {name or variant} is rhs itself")
-        refuted += [_refuted(label, name, *pair) for pair in differing]
-    return Entry(label, "proved", _formula(pairs), "Proved in SymPy", tuple(refuted), given)
+        if found := refute(_evaluated(left), _evaluated(right), trials=cases):
+            raise LedgerError(f"{label}: proved, but numbers disagree: {found}")
+    refuted, arbitrary = _all_refuted(label, lhs, pairs, wrong)
+    detail = " ".join(filter(None, [DEFINED, _free(arbitrary)]))
+    known = "Definition, typed and checked"
+    return Entry(label, "defined", known, given, refuted, _formula(pairs), detail)
 
 
 def checked(
@@ -142,8 +172,9 @@ def checked(
     ...     return x + x
     >>> wrong = {"a square": lambda x: x * x}
     >>> print(checked("eq-double", double, lambda x: 2 * x, range(5), wrong=wrong))
-    eq-double: Checked on 5 cases, to a relative error of $10^{-12}$.
-      refuted: a square (off by more than 0.001 in 3 of 5 cases)
+    eq-double: *Checked in 5 cases*. Refuted: a square.
+    The largest relative error allowed is $10^{-12}$.
+    - *a square*: off by more than 0.001 in 3 of 5 cases
     """
     if not 0 <= tolerance <= LOOSEST:
         raise LedgerError(f"{label}: the tolerance must be from 0 to {LOOSEST}, got {tolerance!r}")
@@ -170,9 +201,12 @@ def checked(
                 f"cases its numbers are off by more than {gap:g}; choose other cases or another one"
             )
         count = sum(error > gap for error in errors)
-        refuted.append((name, f"off by more than {gap:g} in {count} of {len(cases)} cases"))
-    known = f"Checked on {len(cases)} cases, to a relative error of {_number(tolerance)}"
-    return Entry(label, "checked", says, known, tuple(refuted))
+        refuted.append((name, "", f"off by more than {gap:g} in {count} of {len(cases)} cases"))
+    known = f"Checked in {len(cases)} cases"
+    detail = f"Relative errors up to {_number(tolerance)} are allowed."
+    if tolerance == 0:
+        detail = "Both sides must be exactly equal."
+    return Entry(label, "checked", known, "", tuple(refuted), says, detail)
 
 
 def _pairs(label, lhs, rhs):
@@ -207,24 +241,74 @@ def _evaluated(side):
     return value
 
 
+def _proved_pairs(label, lhs, rhs):
+    pairs = _pairs(label, lhs, rhs)
+    for left, right in pairs:
+        if left == right:
+            raise LedgerError(
+                f"{label}: both sides are {left}, so nothing is said; leave one unevaluated: "
+                "Derivative(f, x), Transpose(A), evaluate=False"
+            )
+        prove(_evaluated(left), _evaluated(right))
+    return pairs
+
+
+def _has_width(pair):
+    """Is a width of anything in it a letter?"""
+    letters = set().union(*(side.free_symbols for side in map(sympify, pair)))
+    sizes = [size for M in letters if isinstance(M, MatrixSymbol) for size in M.shape]
+    letters = letters.union(*(size.free_symbols for size in sizes))
+    return any(s.is_integer and s.is_positive for s in letters)
+
+
+def _all_refuted(label, lhs, pairs, wrong):
+    """(the triples of an Entry, the names of the functions whose values could be chosen)."""
+    if not isinstance(wrong, Mapping):
+        raise LedgerError(f"{label}: wrong must be {{name of a mistake: variant}}, got {wrong}")
+    refuted, arbitrary = [], []
+    for name, variant in wrong.items():
+        others = _pairs(label, lhs, variant)
+        differing = [other for good, other in zip(pairs, others) if good != other]
+        if not differing:
+            raise LedgerError(f"{label}: the wrong variant {name} is rhs itself")
+        for left, right in differing:
+            found = _refuted(label, name, left, right)
+            refuted.append((name, f"${latex(right)}$", _told(found)))
+            arbitrary += found.arbitrary
+    return tuple(refuted), dict.fromkeys(arbitrary)
+
+
 def _refuted(label, name, lhs, variant):
-    """(the wrong variant, its counterexample) in Markdown."""
-    shown = ", ".join(filter(None, [name, f"${latex(variant)}$"]))
+    """A counterexample."""
     left, right = _evaluated(lhs), _evaluated(variant)
     counterexample = refute(left, right)
     if counterexample is None:
         why = "holds as well" if _holds(left, right) else "was not refuted: no counterexample"
-        raise LedgerError(f"{label}: the wrong variant {shown} {why}; name another")
-    return shown, _where(counterexample)
+        raise LedgerError(
+            f"{label}: the wrong variant {name}, {latex(variant)}, {why}; name another"
+        )
+    return counterexample
 
 
-def _where(counterexample):
-    """A counterexample in Markdown, its names in the book's letters."""
-    place, sides = counterexample.told()
-    entry = [f"entry {_as_markdown(text)}" for text in (place.pop("entry", None),) if text]
-    letters = [f"${latex(Symbol(name))} = {text}$" for name, text in place.items()]
-    words = ", ".join(f"{side} $= {_tens(text)}$" for side, text in sides.items())
-    return ": ".join(filter(None, [", ".join(entry + letters), words]))
+def _free(arbitrary):
+    """What a reader must know before he meets the numbers of a counterexample."""
+    if not arbitrary:
+        return ""
+    names = ", ".join(f"${latex(Symbol(name))}$" for name in arbitrary)
+    may, have = "may be any differentiable function", "it has"
+    if len(arbitrary) > 1:
+        may, have = "may be any differentiable functions", "they have"
+    return f"{names} {may}, so below {have} values and slopes chosen at will."
+
+
+def _told(counterexample):
+    """A counterexample in Markdown, in the book's letters, indices counted from 1."""
+    values, sides = counterexample.told(first=1)
+    at = f"entry {_as_markdown(counterexample.entry)}, " if counterexample.entry else ""
+    letters = ", ".join(f"${latex(key)} = {text}$" for key, text in values.items())
+    where = f"with {at}{letters}" if at or letters else "always"
+    left, right = map(_tens, sides.values())
+    return f"{where}, the left side is ${left}$, and this is ${right}$"
 
 
 def _tens(text):

@@ -1,4 +1,4 @@
-"""Ties each labelled equation of a notebook to the call that proves or checks it.
+"""Ties each labelled equation of a notebook to the call that proves, checks or defines it.
 
 A call counts when it stands after its equation, and its cell shows the entry that it returned.
 """
@@ -7,7 +7,7 @@ import ast
 
 from book._ext.ledger_page import equations, records
 
-CALLS = {"proved", "checked"}
+CALLS = {"proved", "checked", "defined"}
 
 
 def unmatched(nb) -> list[str]:
@@ -39,11 +39,11 @@ def unmatched(nb) -> list[str]:
             if (kind, label) not in called:
                 found.append(f"cell {number}: shows {label} as {kind}, but does not call {kind}()")
     unsettled = [label for label in place if label not in settled]
-    return found + [f"{label}: neither proved nor checked" for label in unsettled]
+    return found + [f"{label}: neither proved nor checked nor defined" for label in unsettled]
 
 
 def calls(source: str) -> list[tuple[str, str | None]]:
-    """(function, label) of each call of proved() or checked(); a computed label is None."""
+    """(function, label) of each call of one of CALLS; a computed label is None."""
     found = []
     try:
         tree = ast.parse(source)

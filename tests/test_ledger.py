@@ -11,16 +11,33 @@ import numpy as np
 import pytest
 from equations import repeated, unmatched
 from nbformat import v4
-from sympy import Derivative, KroneckerDelta, S, cos, exp, sin, symbols
+from sympy import (
+    Derivative,
+    Function,
+    KroneckerDelta,
+    MatMul,
+    Mul,
+    Rational,
+    S,
+    Subs,
+    Sum,
+    cos,
+    exp,
+    sin,
+    symbols,
+)
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from book._ext.ledger_page import RECORD, equations, fill, labelled, page
 from companion import ledger
-from companion.ledger import Entry, LedgerError, checked, proved
+from companion.ledger import Entry, LedgerError, checked, defined, proved
 from companion.symbolic import (
     ProofError,
+    activation,
+    entry,
     function_of,
     indices,
+    latex,
     matrix,
     sum_over,
     vector,
@@ -39,10 +56,12 @@ EQUAL = x * (sin(x) / x + cos(x))
 
 def test_a_derivative_is_printed_as_it_stands_and_proved():
     entry = proved("eq-product", *PRODUCT, wrong={"one term": x * cos(x)})
-    assert (entry.kind, entry.known) == ("proved", "Proved in SymPy")
+    assert (entry.kind, entry.known) == ("proved", "Proved")
     assert r"\frac{d}{d x}" in entry.statement and r"\cos" in entry.statement
-    [(variant, counterexample)] = entry.refuted
-    assert variant.startswith("one term, $x ") and "left $= " in counterexample
+    [(name, formula, counterexample)] = entry.refuted
+    assert (
+        name == "one term" and formula.startswith("$x ") and "the left side is $" in counterexample
+    )
 
 
 def test_an_entry_is_printed_as_it_stands_and_looked_up():
@@ -54,14 +73,14 @@ def test_an_entry_is_printed_as_it_stands_and_looked_up():
     entry = proved("eq-entry", MatrixElement(W * a + b, j, 0), right, wrong={"swapped": wrong})
     assert entry.statement.startswith("$$\n(W a + b)_{j} = ") and len(entry.refuted) == 1
     with pytest.raises(ProofError):
-        proved("eq-entry", MatrixElement(W * a + b, j, 0), wrong, wrong=right)
+        proved("eq-entry", MatrixElement(W * a + b, j, 0), wrong, wrong={"right": right})
 
 
 def test_several_statements_stand_under_one_label():
     lhs, rhs = [Derivative(x * y**2, x), Derivative(x * y**2, y)], [y**2, 2 * x * y]
     entry = proved("eq-two", lhs, rhs, wrong={"a factor": [y**2, x * y]})
     assert entry.statement.count("&=") == 2
-    assert entry.refuted[0][0] == "a factor, $x y$"  # the line that is wrong, and no other
+    assert entry.refuted[0][:2] == ("a factor", "$x y$")  # the line that is wrong, and no other
 
 
 def test_every_line_is_proved():
@@ -73,15 +92,17 @@ def test_every_line_is_proved():
 def test_each_line_that_is_called_wrong_must_be():
     lhs, rhs = [Derivative(x**2, x), Derivative(y**2, y)], [2 * x, 2 * y]
     entry = proved("eq-two", lhs, rhs, wrong={"halves": [x, y]})
-    assert [variant for variant, _ in entry.refuted] == ["halves, $x$", "halves, $y$"]
+    assert [wrong[:2] for wrong in entry.refuted] == [("halves", "$x$"), ("halves", "$y$")]
+    assert entry.line == "*Proved*. Refuted: halves."  # a name is said once
     with pytest.raises(LedgerError, match="halves, .* holds as well"):
         proved("eq-two", lhs, rhs, wrong={"halves": [x, 2 * (y**2 + y) / (y + 1)]})
 
 
 def test_a_second_derivative_is_carried_out():
-    proved("eq-mixed", Derivative(exp(x * y), x, y), (1 + x * y) * exp(x * y), wrong=exp(x * y))
+    second, wrong = Derivative(exp(x * y), x, y), {"no factor": exp(x * y)}
+    proved("eq-mixed", second, (1 + x * y) * exp(x * y), wrong=wrong)
     with pytest.raises(ProofError):
-        proved("eq-mixed", Derivative(exp(x * y), x, y), y * exp(x * y), wrong=exp(x * y))
+        proved("eq-mixed", second, y * exp(x * y), wrong=wrong)
 
 
 def test_a_second_derivative_of_a_cost_needs_its_gradient_written_out():
@@ -89,15 +110,15 @@ def test_a_second_derivative_of_a_cost_needs_its_gradient_written_out():
     a, g = vector("a", n), vector("g", n)
     C = function_of(lambda j: a[j, 0], n, lambda j: g[j, 0])
     with pytest.raises(ProofError, match="needs its gradient written out in terms of"):
-        proved("eq-h", Derivative(C, a[p, 0], a[q, 0]), S.Zero, wrong=g[p, 0])
+        proved("eq-h", Derivative(C, a[p, 0], a[q, 0]), S.Zero, wrong={"g": g[p, 0]})
     C = function_of(lambda j: a[j, 0], n, lambda j: a[j, 0] ** 2)
     right = 2 * a[p, 0] * KroneckerDelta(p, q, (0, n - 1))
-    proved("eq-h", Derivative(C, a[p, 0], a[q, 0]), right, wrong=2 * a[p, 0])
+    proved("eq-h", Derivative(C, a[p, 0], a[q, 0]), right, wrong={"all": 2 * a[p, 0]})
 
 
-def test_a_wrong_variant_needs_no_name():
-    entry = proved("eq-product", *PRODUCT, wrong=x * cos(x))
-    assert entry.refuted[0][0].startswith("$x ")
+def test_a_wrong_variant_needs_a_name():
+    with pytest.raises(LedgerError, match="wrong must be {name of a mistake: variant}"):
+        proved("eq-product", *PRODUCT, wrong=x * cos(x))
 
 
 def test_a_wrong_equation_is_not_proved():
@@ -126,16 +147,171 @@ def test_a_wrong_variant_without_a_counterexample_is_an_error(monkeypatch):
 
 
 def test_a_counterexample_is_told_in_the_letters_of_the_book():
-    n, p = widths("n_{l-1}"), indices("p")
+    n, k = widths("n_{l-1}"), indices("k")
     W, w = matrix("W^l", n, n), symbols("wbar_1")
-    [(_, how)] = proved(
-        "eq-w", Derivative(x * w * W[0, p], x), w * W[0, p], wrong=w * W[p, 0]
+    [(_, _, how)] = proved(
+        "eq-w", Derivative(x * w * W[0, k], x), w * W[0, k], wrong={"turned": w * W[k, 0]}
     ).refuted
+    number = r"-?\d+(/2)?"
     assert re.fullmatch(
-        r"\$n_\{l-1\} = \d\$, \$p = \d\$, \$\\bar\{w\}_\{1\} = [-/\d]+\$: "
-        r"left \$= [-/\d]+\$, right \$= [-/\d]+\$",
+        rf"with \$n_\{{l-1\}} = 2\$, \$k = 2\$, \$\\bar\{{w\}}_\{{1\}} = {number}\$, "
+        rf"\$W\^\{{l\}}_\{{12\}} = {number}\$, \$W\^\{{l\}}_\{{21\}} = {number}\$, "
+        rf"the left side is \${number}\$, and this is \${number}\$",
         how,
+    ), how
+
+
+n, r, m = widths("n r m")
+j, k, e = indices("j k e")
+W, delta, b = matrix("W^{l+1}", r, n), vector("delta^{l+1}", r), vector("b^{l+1}", r)
+Z, D = matrix("z^l", n, m), matrix("delta^{l+1}", r, m)
+z, t, sigma, f = vector("z^l", n), symbols("t"), activation(), Function("f")
+sent = sum_over(lambda j: W[j, k] * delta[j, 0], r)
+batch = sum_over(lambda j: W[j, k] * D[j, e], r)
+moving = f(*(Function(name)(t) for name in "uv"))
+FOLLOWED = {  # name: (right side, wrong variant)
+    "slope forgotten": (sent * sigma.prime()(z[k, 0]), sent),
+    "slope taken at a": (
+        sent * sigma.prime()(z[k, 0]), sent * sigma.prime()(sigma(z[k, 0])),
+    ),
+    "slopes of the layer above": (
+        sent * sigma.prime()(z[k, 0]),
+        sum_over(lambda j: W[j, k] * delta[j, 0] * sigma.prime()(entry(
+            W * z.applyfunc(sigma) + b, j)), r),
+    ),
+    "transpose": (entry(W * W.T, j, 0), entry(W * W.T, 0, 0)),
+    "all examples": (
+        batch * sigma.prime()(Z[k, e]),
+        batch * sum_over(lambda i: sigma.prime()(Z[k, i]), m),
+    ),
+    "a batch too many": (
+        sum_over(lambda i: D[j, i], m) / m, sum_over(lambda i: D[j, i], m),
+    ),
+    "a rate forgotten": (
+        moving.diff(t), sum(moving.diff(u) for u in moving.args),
+    ),
+    "an unknown slope": (f(x * y).diff(x), f(x * y).diff(x) / y),
+    "a sigmoid": (exp(x) / (1 + exp(x)) ** 2, x * (1 - x)),
+    "a number among indices": (
+        sum_over(lambda i: i * z[i, 0], n) + j, sum_over(lambda i: z[i, 0], n) + j,
+    ),
+}  # fmt: skip
+
+
+def told(how):
+    """{LaTeX: number} of what a printed counterexample says, and the two sides."""
+    *values, left, right = re.findall(r"\$([^$]+)\$", how)
+    values = dict(value.rsplit(" = ", 1) for value in values)
+    return {key: Rational(text) for key, text in values.items()}, Rational(left), Rational(right)
+
+
+def recomputed(expr, told, bound):
+    """The value of an expression, from printed numbers alone: by hand, as a reader would.
+
+    It owes nothing to `refute`. Indices are counted from 1, `bound` are those of sums.
+    """
+
+    def of(part):
+        return recomputed(part, told, bound)
+
+    def letters(part):
+        """As it is printed, with a number for each index."""
+        fixed = {s: told[latex(s)] - 1 for s in part.free_symbols if s.is_integer
+                 and s.is_nonnegative and not s.is_positive and s not in bound}  # fmt: skip
+        return latex(part.xreplace(fixed | bound))
+
+    if expr in bound:
+        return bound[expr]
+    if isinstance(expr, Sum):
+        [(i, low, high)] = expr.limits
+        return sum(recomputed(expr.function, told, bound | {i: S(value)})
+                   for value in range(int(of(low)), int(of(high)) + 1))  # fmt: skip
+    if expr.is_Symbol:
+        return told[latex(expr)]
+    if isinstance(expr, MatrixElement):
+        return told[letters(expr)]
+    if hasattr(expr.func, "prime") and letters(expr) not in told:
+        return told[latex(expr.func(of(expr.args[0])))]
+    if isinstance(expr, Subs):
+        return told[latex(Subs(expr.expr, expr.variables, [of(p) for p in expr.point]))]
+    if hasattr(expr.func, "prime") or isinstance(expr, Derivative):
+        return told[letters(expr)]
+    return expr.func(*map(of, expr.args)) if expr.args else expr
+
+
+@pytest.mark.parametrize("right, wrong", FOLLOWED.values(), ids=FOLLOWED)
+def test_a_counterexample_can_be_followed_with_a_pencil(right, wrong):
+    left = MatMul(right, evaluate=False) if right.is_Matrix else Mul(1, right, evaluate=False)
+    [(_, _, how)] = proved("eq-a", left, right, wrong={"wrong": wrong}).refuted
+    values, left, right_side = told(how)
+    assert recomputed(right, values, {}) == left != right_side == recomputed(wrong, values, {})
+    numbers = [*values.values(), left, right_side]
+    assert all(number.q in (1, 2, 4) and abs(number) <= 40 for number in numbers), how
+    changed = values | {key: value + 1 for key, value in list(values.items())[-1:]}
+    assert recomputed(right, changed, {}) != left or recomputed(wrong, changed, {}) != right_side
+
+
+def test_a_function_of_which_nothing_is_known_is_announced_before_its_numbers():
+    right, wrong = FOLLOWED["slope forgotten"]
+    entry = proved("eq-a", Mul(1, right, evaluate=False), right, wrong={"wrong": wrong})
+    assert entry.detail.startswith(r"$\sigma$ may be any differentiable function")
+    shown = entry._repr_mimebundle_()["text/markdown"]
+    assert shown.index("may be any") < shown.index("the left side is")
+    assert proved("eq-product", *PRODUCT, wrong={"one term": x * cos(x)}).detail == ""
+
+
+def test_any_widths_are_claimed_where_a_width_is_a_letter():
+    right, wrong = FOLLOWED["slope forgotten"]
+    entry = proved("eq-a", Mul(1, right, evaluate=False), right, wrong={"wrong": wrong})
+    assert entry.known == "Proved for any widths"
+
+
+def test_each_example_has_a_cost_of_its_own():
+    C, g = vector("C", m), matrix("g", n, m)
+    total = sum_over(lambda i: function_of(lambda j: Z[j, i], n, lambda j: g[j, i], C[i, 0]), m)
+    entry = proved("eq-a", Derivative(total, Z[j, e]), g[j, e], wrong={"sum": g[j, e] * 2})
+    assert r"\sum_{i=1}^{m} C_{i}(z^{l}_{1i}, \ldots, z^{l}_{ni})" in entry.statement
+
+
+def test_the_author_names_the_index_of_a_sum():
+    a = vector("a", n)
+    left = MatrixElement(W * a, j, 0)
+    for letter, right in [
+        ("k", sum_over(lambda k: W[j, k] * a[k, 0], n)),
+        ("i", sum_over(lambda i: W[j, i] * a[i, 0], n)),
+        ("k", sum_over(lambda j: W[indices("j"), j] * a[j, 0], n)),  # j is taken
+    ]:
+        entry = proved("eq-a", left, right, wrong={"twice": 2 * right})
+        assert (
+            rf"\sum_{{{letter}=1}}^{{n}} W^{{l+1}}_{{j{letter}}} a_{{{letter}}}" in entry.statement
+        )
+
+
+# defined()
+
+
+def test_a_definition_is_called_so():
+    a = vector("a", n)
+    row = sum_over(lambda k: W[j, k] * a[k, 0], n)
+    left, wrong = MatrixElement(W * a, j, 0), {"the first column": W[j, 0] * a[0, 0]}
+    entry = defined("eq-row", left, row, wrong=wrong, given="shapes")
+    assert entry.kind == "defined"
+    assert entry.line == (
+        "*Definition, typed and checked*, given shapes. Refuted: the first column."
     )
+    with pytest.raises(ProofError):
+        defined("eq-row", left, 2 * row, wrong=wrong)
+    with pytest.raises(ProofError, match="shape"):
+        defined("eq-row", W * a, a, wrong=wrong)
+    with pytest.raises(LedgerError, match="rhs itself"):
+        defined("eq-row", left, row, wrong={"row": row})
+
+
+def test_a_definition_is_computed_too(monkeypatch):
+    a = vector("a", n)
+    monkeypatch.setattr(ledger, "prove", lambda left, right: None)
+    with pytest.raises(LedgerError, match="proved, but numbers disagree: n = 1"):
+        defined("eq-a", 2 * a, 3 * a, wrong={"four": 4 * a})
 
 
 def test_an_equation_that_says_nothing_is_refused():
@@ -171,17 +347,23 @@ def test_numbers_agree_and_the_wrong_variant_does_not():
     wrong = {"the other side": other_side}
     entry = checked("eq-gram", gram, gram_by_sums, iter(MATRICES), wrong=wrong, says="Any $A$.")
     assert entry.kind == "checked" and entry.statement == "Any $A$."
-    assert entry.known == "Checked on 4 cases, to a relative error of $10^{-12}$"
-    assert entry.refuted == (("the other side", "off by more than 0.001 in 3 of 4 cases"),)
+    assert entry.line == "*Checked in 4 cases*. Refuted: the other side."
+    assert entry.detail == "Relative errors up to $10^{-12}$ are allowed."
+    assert entry.refuted == (("the other side", "", "off by more than 0.001 in 3 of 4 cases"),)
 
 
 @pytest.mark.parametrize(
-    "tolerance, shown", [(0, "0"), (1e-4, "0.0001"), (2.5e-9, r"$2.5 \cdot 10^{-9}$")]
+    "tolerance, shown",
+    [
+        (0, "Both sides must be exactly equal."),
+        (1e-4, "Relative errors up to 0.0001 are allowed."),
+        (2.5e-9, r"Relative errors up to $2.5 \cdot 10^{-9}$ are allowed."),
+    ],
 )
 def test_a_tolerance_is_shown_as_it_is(tolerance, shown):
     wrong = {"twice": lambda n: 2 * n}
     entry = checked("eq-n", float, float, range(3), wrong=wrong, tolerance=tolerance)
-    assert entry.known == f"Checked on 3 cases, to a relative error of {shown}"
+    assert entry.detail == shown
 
 
 def nearly(factor):
@@ -239,7 +421,7 @@ def test_a_side_that_works_in_place_is_not_compared_with_itself():
     [
         ({"label": "bp2"}, "got 'bp2'"),
         ({"label": "eq-BP 2"}, "got 'eq-BP 2'"),
-        ({"kind": "believed"}, "proved or checked, got 'believed'"),
+        ({"kind": "believed"}, "the kind is one of .* got 'believed'"),
         ({"refuted": ()}, "nothing was refuted"),
     ],
 )
@@ -250,13 +432,16 @@ def test_an_entry_that_makes_no_sense_is_refused(new, verdict):
         Entry(**good | new)
 
 
-def test_an_entry_shows_itself():
+def test_an_entry_is_a_line_and_a_fold():
     entry = proved("eq-a", *PRODUCT, wrong={"one term": x * cos(x)}, given="$x > 0$")
     shown = entry._repr_mimebundle_()
-    assert shown["text/plain"].startswith("eq-a: Proved in SymPy, given $x > 0$.\n  refuted: one")
-    lines = shown["text/markdown"].splitlines()
-    assert lines[0] == "**Proved in SymPy, given $x > 0$.**"
-    assert "$$" in lines and lines[-1].startswith("- one term, $x ")
+    line = "*Proved*, given $x > 0$. Refuted: one term."
+    assert shown["text/plain"].startswith(f"eq-a: {line}\n$$")
+    first, fold, *inside, last, end = shown["text/markdown"].split("\n\n")
+    assert first == line
+    assert fold == '<details class="record eq-a"><summary>How this was proved</summary>'
+    assert inside[0].startswith("$$") and last.startswith("- *one term*, $x ")
+    assert end == "</details>"  # blank lines around both, or what is inside is no Markdown
     record = json.loads(json.dumps(shown[RECORD]))
     assert Entry(**record | {"refuted": tuple(map(tuple, record["refuted"]))}) == entry
 
@@ -268,14 +453,15 @@ WORDS = "Here:\n\n$$\na + b\n$$ (eq-a)\n\n$$ c $$\n\nand\n\n```{math}\n:label: e
 
 def cell(source, *shown, tags=()):
     """A cell of code that shows the entries (kind, label)."""
-    data = [{RECORD: record(*entry), "text/plain": ""} for entry in shown]
+    entries = [(record(*entry), f"*{entry[0]}*\n\nfold of {entry[1]}") for entry in shown]
+    data = [{RECORD: one, "text/markdown": text, "text/plain": ""} for one, text in entries]
     outputs = [v4.new_output("display_data", data=bundle) for bundle in data]
     return v4.new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
 
 
 def record(kind, label):
-    known = "Proved in SymPy" if kind == "proved" else "Checked on 9 cases"
-    refuted = [["a lost transpose", "n = 2: left = 1, right = 3"]]
+    known = "Proved" if kind == "proved" else "Checked in 9 cases"
+    refuted = [["a lost transpose", "$A$", "with n = 2, the left side is 1, and this is 3"]]
     entry = {"label": label, "kind": kind, "statement": "$$1 = 1$$", "known": known}
     return entry | {"refuted": refuted, "given": ""}
 
@@ -394,22 +580,21 @@ def test_equations_are_found(words, expected):
 def test_the_page_names_each_equation_and_how_it_is_known():
     other = v4.new_notebook(cells=[v4.new_markdown_cell("# Notation")])
     text = page([other, good()])
-    assert text.startswith("Proved: 1. Checked: 1.\n\n## 3. Sweep forward\n")
+    counts = "2 records: 1 proved, 1 checked, 0 defined. Wrong variants refuted: 2."
+    assert text.startswith(f"{counts}\n\n## 3. Sweep forward\n")
     assert "Notation" not in text  # it has no equation
     first, second = text.split("{eq}`")[1:]
-    assert first.startswith(
-        "eq-a`\n: $$\n  a + b\n  $$\n\n  Proved in SymPy.\n\n  $$1 = 1$$\n\n  Wrong"
-    )
-    assert "\n  - a lost transpose (n = 2: left = 1, right = 3)\n" in first
-    assert second.startswith("eq-b`\n: $$\n  b\n") and "Checked on 9 cases" in second
+    link = "{ref}`Its place in the chapter <record-eq-a>`."
+    assert first.startswith(f"eq-a`\n: $$\n  a + b\n  $$\n\n  *proved* {link}\n\n  fold of eq-a")
+    assert second.startswith("eq-b`\n: $$\n  b\n") and "fold of eq-b" in second
 
 
 def test_the_page_says_what_is_not_known():
     nb = good()
     nb.cells[2].outputs = []
     text = page([nb])
-    assert text.startswith("Proved: 0. Checked: 1.")
-    assert text.count("Neither proved nor checked.") == 1
+    assert text.startswith("1 records: 0 proved, 1 checked, 0 defined.")
+    assert text.count("Neither proved, nor checked, nor a definition.") == 1
 
 
 def test_the_page_of_a_book_without_labels_says_so():

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import nbformat
 
+KINDS = "proved", "checked", "defined"
 RECORD = "application/vnd.companion.ledger+json"
 MARK = "<!-- the ledger -->"  # where the page has its entries
 
@@ -60,44 +61,48 @@ def labelled(words: str) -> list[tuple[str, str]]:
 
 def records(cell) -> list[dict]:
     """The entries of the ledger that a cell shows."""
+    return [data[RECORD] for data in _bundles(cell)]
+
+
+def _bundles(cell):
     outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
-    return [data[RECORD] for data in outputs if RECORD in data]
+    return [data for data in outputs if RECORD in data]
 
 
 def page(notebooks) -> str:
     """The entries of all notebooks, in MyST."""
-    parts, kinds = [], []
+    parts, all_records = [], []
     for nb in notebooks:
-        known = [record for cell in nb.cells for record in records(cell)]
+        known = [data for cell in nb.cells for data in _bundles(cell)]
         entries = []
         for label, tex, _ in equations(nb):
-            own = [record for record in known if record["label"] == label]
-            kinds += [record["kind"] for record in own]
+            own = [data for data in known if data[RECORD]["label"] == label]
+            all_records += [data[RECORD] for data in own]
             entries.append(_entry(label, tex, own))
         if entries:
             parts += ["## " + nb.cells[0].source.splitlines()[0].lstrip("# "), *entries]
     if not parts:
         return "No equation has a label yet, so the ledger is empty."
-    count = f"Proved: {kinds.count('proved')}. Checked: {kinds.count('checked')}."
-    return "\n\n".join([count, *parts]) + "\n"
+    return "\n\n".join([_counts(all_records), *parts]) + "\n"
+
+
+def _counts(records):
+    kinds = [record["kind"] for record in records]
+    refuted = sum(len(record["refuted"]) for record in records)
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in KINDS)
+    return f"{len(records)} records: {counts}. Wrong variants refuted: {refuted}."
 
 
 def _entry(label, tex, own):
     """An item of a definition list: nothing in it is wider than the page."""
     blocks = [f"$$\n{tex}\n$$"]
-    for record in own:
-        given = f", given {record['given']}" if record["given"] else ""
-        blocks += [
-            f"{record['known']}{given}.",
-            record["statement"],
-            "Wrong, and refuted:",
-        ]
-        blocks.append(
-            "\n".join(f"- {variant} ({how})" for variant, how in record["refuted"])
-        )
+    for data in own:
+        link = f"{{ref}}`Its place in the chapter <record-{label}>`."
+        line, fold = data["text/markdown"].split("\n\n", 1)
+        blocks += [f"{line} {link}", fold.replace('"record ', '"fold ')]
     if not own:
-        blocks.append("Neither proved nor checked.")
-    body = textwrap.indent("\n\n".join(filter(None, blocks)), "  ")
+        blocks.append("Neither proved, nor checked, nor a definition.")
+    body = textwrap.indent("\n\n".join(blocks), "  ")
     return f"{{eq}}`{label}`\n: {body.lstrip()}"
 
 

@@ -38,7 +38,8 @@ from sympy import (
     sympify,
 )
 
-from companion.symbolic.objects import ProofError, fresh
+from companion.symbolic.objects import ProofError
+from companion.symbolic.objects import nameless as fresh
 
 Factors = list[Expr]
 Limits = dict[Symbol, tuple[Expr, Expr]]

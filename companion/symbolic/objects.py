@@ -87,13 +87,13 @@ def matrix(name: str, m, n) -> MatrixSymbol:
 
 
 def sum_over(f: Callable, n) -> Sum:
-    """The sum of f(k) over k = 0, .., n-1.
+    """The sum of f(k) over k = 0, .., n-1. It is printed with the letter that f has for its index.
 
     >>> n = widths("n")
-    >>> sum_over(lambda k: vector("x", n)[k, 0], n)
-    Sum(x[_k, 0], (_k, 0, n - 1))
+    >>> sum_over(lambda i: vector("x", n)[i, 0], n)
+    Sum(x[_i, 0], (_i, 0, n - 1))
     """
-    k = _index("k")
+    k = _index(f.__code__.co_varnames[0] if hasattr(f, "__code__") else "k")
     return Sum(f(k), (k, 0, n - 1))
 
 
@@ -292,14 +292,15 @@ def _listed(side):
     raise ProofError(f"a list is compared with a list and a matrix with a matrix, got {side}")
 
 
-def fresh(expr):
-    """The same expression with a new name for every summation index.
+def fresh(expr, letters: bool = True):
+    """The same expression with a new index for every sum.
 
-    Nothing that is put in later can then be mistaken for a summation index.
+    Nothing that is put in later can then be mistaken for a summation index. The new one has the
+    letter of the old one, to be printed with, or without `letters` all have the same.
     """
     if not expr.has(ExprWithLimits):
         return expr
-    expr = expr.func(*map(fresh, expr.args))
+    expr = expr.func(*(fresh(part, letters) for part in expr.args))
     if not isinstance(expr, Sum):
         if isinstance(expr, ExprWithLimits):
             raise ProofError(f"sums are the only operation with an index here, got {expr}")
@@ -308,10 +309,15 @@ def fresh(expr):
     for k, low, high in expr.limits:
         if not (low.is_integer and high.is_integer):
             raise ProofError(f"a sum runs between whole numbers, got {low} to {high}: use widths")
-        new = _index("k", low)
+        new = _index(k.name if letters else "k", low)
         body, limits = body.xreplace({k: new}), [limit.xreplace({k: new}) for limit in limits]
         limits.append(Tuple(new, low, high))
     return Sum(body, *limits)
+
+
+def nameless(expr):
+    """`fresh`, all indices with one letter: so letters do not count in a normal form."""
+    return fresh(expr, letters=False)
 
 
 def _index(name, low=S.Zero):

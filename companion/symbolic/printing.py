@@ -33,13 +33,14 @@ from sympy.core.function import AppliedUndef, Derivative
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.latex import LatexPrinter
 
-LETTERS = "kjimrstuvwpq"
+LETTERS = "kjiqsth"  # of a sum whose author named no index, or one that is taken; never m, e or l
 
 
 def latex(expr) -> str:
     r"""LaTeX of an expression, a matrix expression, an equation or a list of them.
 
-    Summation indices get letters that nothing else in the expression uses.
+    A summation index keeps the letter that its author gave it, in `sum_over(lambda i: ..)`, unless
+    something else in the expression has it.
 
     >>> from companion.symbolic import indices, matrix, vector, widths
     >>> n0, n1 = widths("n_{l-1} n_{l}")
@@ -60,8 +61,8 @@ def latex(expr) -> str:
 def _alike(expr):
     """The same expression, in which sums that differ only in a nameless index are equal.
 
-    Such an index is named by its height: how deep sums are nested below it. Two that are nested
-    in each other differ in height, so none captures another.
+    Such an index is named by its height, how deep sums are nested below it, and by its letter.
+    Two that are nested in each other differ in height, so none captures another.
     """
     if not expr.has(Sum):
         return expr
@@ -69,11 +70,15 @@ def _alike(expr):
     if not isinstance(expr, Sum):
         return expr.func(*args)
     height = 1 + max(
-        (int(s.name[1:]) for s in args[0].atoms(Symbol) if s.name[:1] == "_"), default=0
+        (int(_height(s)) for s in args[0].atoms(Symbol) if _height(s).isdecimal()), default=0
     )
     nameless = [k for k in expr.bound_symbols if isinstance(k, Dummy)]
-    names = {k: Symbol(f"_{height + i}", **k.assumptions0) for i, k in enumerate(nameless)}
+    names = {k: Symbol(f"_{height + i}:{k.name}", **k.assumptions0) for i, k in enumerate(nameless)}
     return Sum(*(arg.xreplace(names) for arg in args))
+
+
+def _height(s):
+    return s.name[1:].partition(":")[0] if s.name.startswith("_") else ""
 
 
 def _lettered(expr, taken, done):
@@ -93,7 +98,7 @@ def _lettered(expr, taken, done):
 
 
 def _letter(k, taken):
-    own = [] if isinstance(k, Dummy) or k.name.startswith("_") else [k.name]
+    own = [name for name in [k.name.rpartition(":")[2]] if not name.startswith("_")]
     letter = next(s for s in chain(own, LETTERS, map("k_{}".format, count(1))) if s not in taken)
     taken.add(letter)
     return letter
@@ -199,7 +204,7 @@ class _BookPrinter(LatexPrinter):
     def _print_Sum(self, expr):
         body, heads = expr.function, []
         for k, low, high in reversed(expr.limits):
-            shift = 0 if _is_number(k, body) else 1
+            shift = 0 if is_number(k, body) else 1
             limits = self._print(low + shift), self._print(high + shift)
             heads.append(rf"\sum_{{{self._print(k)}={limits[0]}}}^{{{limits[1]}}}")
         text = self._print(body)
@@ -288,7 +293,7 @@ def _rank(factor):
     return 5 if isinstance(base, KroneckerDelta) else 4
 
 
-def _is_number(k, body):
+def is_number(k, body) -> bool:
     """Does k stand in `body` other than as an index or as an argument of an unknown function?"""
     places = body.atoms(MatrixElement, KroneckerDelta, AppliedUndef)
     return body.xreplace({place: Dummy() for place in places}).has(k)

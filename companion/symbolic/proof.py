@@ -34,13 +34,13 @@ def prove(lhs, rhs) -> None:
     >>> n = widths("n")
     >>> W, x = matrix("W", n, n), vector("x", n)
     >>> prove((W * x).T, x.T * W.T)
-    >>> prove(W * x, W.T * x)
+    >>> prove(W * x, W.T * x)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     companion.symbolic.objects.ProofError: not equal:
       left:  W*x
       right: W.T*x
-      n = 2, i = 0: left = 11/21, right = -8/7
+      n = 2, i = 0, W[0, 0] = 2, W[0, 1] = 4, ...: left = 10, right = 9
     """
     if same(lhs, rhs):
         return
