@@ -64,7 +64,9 @@ def tangents(output: Node, seed: Mapping[Node, float]) -> dict[Node, float]:
         raise _overflow("tangent of", node) from None
     _must_be_finite("tangent of", dot, order, ends=[output])
     if isinstance(output.value, np.ndarray):
-        return {node: rate + np.zeros(np.shape(node.value)) for node, rate in dot.items()}
+        zeros = np.zeros(output.value.shape)
+        arrays = (node for node in order if isinstance(node.value, np.ndarray))
+        dot.update({node: dot[node] + zeros for node in arrays})
     return dot
 
 
