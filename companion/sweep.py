@@ -10,6 +10,11 @@ first and asks how the output moves when each node moves.
     v_j dot              dot[node]         tangent: rate of v_j when the inputs move at rate `seed`
     v_j bar              bar[node]         adjoint: d(output)/d(v_j)
 
+Where the values are arrays, each entry is a point, and the graph stands for as many graphs side by
+side. A tangent then has the shape of its node's value, or of the seed's, and an adjoint that of the
+output: one number for each point, for a scalar that all points share as well. Add its entries up
+for the derivative of the sum over the points.
+
 Griewank and Walther, Evaluating Derivatives (2008), chapter 3, in these letters.
 """
 
@@ -19,7 +24,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from companion.graph import Node, in_order, names_of, short
+import numpy as np
+
+from companion.graph import DomainError, Node, in_order, is_finite, names_of, short, value
 
 
 class Path(NamedTuple):
@@ -35,8 +42,8 @@ def tangents(output: Node, seed: Mapping[Node, float]) -> dict[Node, float]:
     seed    how fast each input moves, {x: 1} for d/dx; inputs that are not named stand still.
             Seeding a node that is itself computed adds to its rate.
 
-    Raises ValueError if the seed names a node that `output` does not depend on, and TypeError if
-    it is no dict.
+    Raises ValueError if the seed names a node that `output` does not depend on, TypeError if it is
+    no dict of numbers, and DomainError, which names the node, if a tangent overflows a float.
 
     >>> x = Node(3.0)
     >>> y = x * x + x
@@ -44,19 +51,34 @@ def tangents(output: Node, seed: Mapping[Node, float]) -> dict[Node, float]:
     7.0
     """
     order = in_order([output])
-    _must_be_used(seed, order)
+    seed = _rates(seed, output, order)
     dot = {}
-    for node in order:
-        uses = zip(node.parents, node.partials)
-        rate = sum(partial * dot[parent] for parent, partial in uses)
-        dot[node] = seed.get(node, 0) + rate
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for node in order:
+                rate = seed.get(node, 0)
+                for parent, partial in zip(node._parents, node._partials):
+                    rate = rate + partial * dot[parent]
+                dot[node] = rate
+    except OverflowError:  # a float times a whole number that is too large for one
+        raise _overflow("tangent of", node) from None
+    _must_be_finite("tangent of", dot, order, ends=[output])
+    if isinstance(output.value, np.ndarray):
+        zeros = np.zeros(output.value.shape)
+        arrays = (node for node in order if isinstance(node.value, np.ndarray))
+        dot.update({node: dot[node] + zeros for node in arrays})
     return dot
 
 
 def adjoints(output: Node) -> dict[Node, float]:
     """Reverse mode, one sweep per output:  p bar = sum over uses of p of v_j bar * dv_j/dp.
 
-    A node that `output` does not depend on is not in the dict.
+    A node that `output` does not depend on is not in the dict. The adjoints are plain numbers: a
+    program that goes on with them, as x * adjoints(y)[x], leaves no edge for the way through the
+    sweep, and its own derivative lacks that term. For second derivatives let the Nodes hold SymPy
+    symbols: their adjoints are formulas, which can be differentiated again.
+
+    Raises DomainError, which names the node, if an adjoint overflows a float.
 
     >>> x = Node(3.0)
     >>> adjoints(x * x + x)[x]
@@ -64,9 +86,18 @@ def adjoints(output: Node) -> dict[Node, float]:
     """
     order = in_order([output])
     bar = defaultdict(int, {output: 1})
-    for node in reversed(order):
-        for parent, partial in zip(node.parents, node.partials):
-            bar[parent] += bar[node] * partial
+    order.reverse()
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for node in order:
+                share = bar[node]
+                for parent, partial in zip(node._parents, node._partials):
+                    bar[parent] += share * partial
+    except OverflowError:
+        raise _overflow("adjoint of", parent) from None
+    _must_be_finite("adjoint of", bar, order, ends=(node for node in order if not node._parents))
+    if isinstance(output.value, np.ndarray):
+        return {node: share + np.zeros(output.value.shape) for node, share in bar.items()}
     return dict(bar)
 
 
@@ -88,7 +119,8 @@ def count_paths(output: Node, source: Node) -> int:
 def paths(output: Node, source: Node) -> Iterator[Path]:
     """Every path from `source` to `output`, one at a time, each with its product.
 
-    Their products add up to the derivative. There may be very many: see `count_paths`.
+    Their products add up to the derivative. There may be very many: see `count_paths`. Raises
+    DomainError if a product overflows a float.
 
     >>> x = Node(3.0)
     >>> [path.product for path in paths(x * x + x, x)]
@@ -96,14 +128,18 @@ def paths(output: Node, source: Node) -> Iterator[Path]:
     """
     leads = {source}  # the nodes from which a way back to the source exists
     leads.update(node for node in in_order([output, source]) if not leads.isdisjoint(node.parents))
-    waiting = [Path((output,), 1)]
+    one = np.ones(output.value.shape) if isinstance(output.value, np.ndarray) else 1
+    waiting = [Path((output,), one)]
     while waiting:
         nodes, product = waiting.pop()
+        if not is_finite(product):
+            raise _overflow("product of partials from the output back to", nodes[0])
         if nodes[0] is source:
             yield Path(nodes, product)
         elif nodes[0] in leads:
-            uses = zip(nodes[0].parents, nodes[0].partials)
-            waiting += reversed([Path((p, *nodes), d * product) for p, d in uses])
+            uses = zip(nodes[0]._parents, nodes[0]._partials)
+            with np.errstate(over="ignore", invalid="ignore"):
+                waiting += reversed([Path((p, *nodes), d * product) for p, d in uses])
 
 
 def trace_table(output: Node, seed: Mapping[Node, float] | None = None, digits: int = 4) -> str:
@@ -142,12 +178,36 @@ def trace_table(output: Node, seed: Mapping[Node, float] | None = None, digits: 
     return "\n".join(lines)
 
 
-def _must_be_used(seed, order):
+def _rates(seed, output, order):
+    """The seed as numbers, one for each point where it is an array."""
     if not isinstance(seed, Mapping):
         raise TypeError(
             f"a seed is a dict such as {{x: 1}}, got {type(seed).__name__}: {seed!r:.60}"
         )
     known = set(order)
-    unused = [node for node in seed if node not in known]
-    if unused:
-        raise ValueError(f"the output does not depend on {unused[0]!r}: seed one of its inputs")
+    for node, rate in seed.items():
+        if node not in known:
+            raise ValueError(f"the output does not depend on {node!r}: seed one of its inputs")
+        if isinstance(rate, Node):
+            raise TypeError(f"a rate is a plain number, got {rate!r}: give its value")
+    rates = {node: value(rate) for node, rate in seed.items()}
+    shapes = {np.shape(number) for number in (output.value, *rates.values())} - {()}
+    if len(shapes) > 1:
+        raise DomainError(
+            f"a seed and values of shapes {' and '.join(map(str, sorted(shapes)))}: an entry "
+            "stands for a point, so give both one shape"
+        )
+    return rates
+
+
+def _must_be_finite(what, numbers, order, ends):
+    """Raise DomainError at the first node of `order` whose number is infinite or nan.
+
+    Such a number spreads to all that is computed from it, so it has reached one of the `ends`.
+    """
+    if not all(is_finite(numbers[node]) for node in ends):
+        raise _overflow(what, next(node for node in order if not is_finite(numbers[node])))
+
+
+def _overflow(what, node):
+    return DomainError(f"the {what} {node!r:.100} is too large for a float")

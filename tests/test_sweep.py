@@ -191,6 +191,82 @@ def test_the_judges_see_a_wrong_partial():
     assert adjoint_gap(lambda u: J * u, lambda v: -J * v, [2.0], [3.0]) > 1
 
 
+# Too large for a float.
+
+
+def dead_end(kind):
+    x = Node(kind(-1.0))
+    v = relu(x) * 1e-300
+    for _ in range(310):
+        v = v * 10.0
+    return x, v
+
+
+@pytest.mark.parametrize("kind", [float, lambda u: np.array([u, u / 2])], ids=["float", "array"])
+def test_an_overflow_says_where_and_never_leaves_nan(kind):
+    x, y = dead_end(kind)
+    with pytest.raises(DomainError, match=r"the adjoint of Node\(.* \* 10\) is too large for a"):
+        adjoints(y)
+    with pytest.raises(DomainError, match=r"product of partials from the output back to Node\("):
+        list(paths(y, x))
+    slopes = np.where(np.asarray(x.value) < 0, 0, 1e10)
+    np.testing.assert_allclose(tangents(y, {x: 1})[y], slopes, rtol=1e-12, atol=0)
+    x = Node(kind(1e-300))
+    y = x * 1e-10 * 1e200 * 1e200 * 0
+    with pytest.raises(DomainError, match=r"the tangent of Node\(.* 1e\+200\) is too large for a"):
+        tangents(y, {x: 1})
+    assert np.all(adjoints(y)[x] == 0)
+    with pytest.raises(DomainError, match="the tangent of Node"):
+        tangents(y, {x: math.inf})
+
+
+def test_whole_numbers_too_large_for_a_float():
+    x = Node(1)
+    y = Node(0.5, (x * 10**400,), (0.25,), "by hand({})")
+    with pytest.raises(DomainError, match=r"the adjoint of Node\(1\) is too large for a float"):
+        adjoints(y)
+    with pytest.raises(DomainError, match=r"the tangent of Node\(0.5 = by hand.* is too large"):
+        tangents(y, {x: 1})
+
+
+FACTORS = st.lists(st.sampled_from([0, 0.0, -1e200, 1e200, 1e300, 3.0, "relu", "+"]), max_size=9)
+
+
+@settings(steady, max_examples=100)
+@given(st.sampled_from([0.0, -1.0, 1e-300, 1e-100]), FACTORS)
+def test_the_modes_agree_or_say_where(start, factors):
+    """Products that leave the range of floats: the exact product, rounded, or a DomainError."""
+    x = v = Node(start)
+    exact = Fraction(1)
+    try:
+        for c in factors:
+            v = relu(v) if c == "relu" else v + v if c == "+" else v * c
+            exact *= sum(map(Fraction, v.partials))
+    except DomainError:
+        assume(False)
+    for sweep in (lambda: adjoints(v)[x], lambda: tangents(v, {x: 1})[v]):
+        try:
+            slope = sweep()
+        except DomainError as error:
+            assert "is too large for a float" in str(error)
+        else:
+            assert slope == pytest.approx(float(exact), rel=1e-12, abs=0)
+
+
+def test_what_is_computed_with_adjoints_forgets_them():
+    """d/dx of x * d(x^3)/dx is 9 x^2. Formulas see that; numbers lose the term of the sweep."""
+    x, s = Node(2.0), sympy.Symbol("s")
+    y = x * adjoints(x**3)[x]
+    assert y.value == 24 and adjoints(y)[x] == 12
+    symbolic = Node(s)
+    formula = adjoints(symbolic**3)[symbolic]
+    z = Node(2.0)
+    again = z * sympy.lambdify(s, formula)(z)
+    assert again.value == 24 and adjoints(again)[z] == 36
+    with pytest.raises(TypeError, match="a rate is a plain number, got Node"):
+        tangents(x * 2, {x: Node(1.0)})
+
+
 # What the sweeps take and return.
 
 
@@ -245,6 +321,45 @@ def test_a_scalar_among_arrays_has_one_derivative_for_each_point():
     w = Node(3.0)
     y = w * points + w  # the second use meets an array later
     assert adjoints(y)[w].tolist() == tangents(y, {w: 1})[y].tolist() == [2.0, 3.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda X, w, b: w * X + b,
+        lambda X, w, b: X * w - b,
+        lambda X, w, b: (w + b) * X,
+        lambda X, w, b: b * b + w * X,
+        lambda X, w, b: maximum(b, X) * 1 + w,
+        lambda X, w, b: w + X - (b - w),
+    ],
+)
+@pytest.mark.parametrize("point", [[1.0, 2.0, 4.0], [[1.0, 2.0], [3.0, 5.0]], [3.0], []])
+def test_a_shared_scalar_has_one_adjoint_for_each_point(f, point):
+    """As many graphs side by side, each with its own scalars, by every route."""
+    X, w, b = Node(np.array(point)), Node(2.0), Node(3.0)
+    y = f(X, w, b)
+    bar, shape = adjoints(y), np.shape(point)
+    for k, number in np.ndenumerate(np.array(point)):
+        alone = [Node(float(number)), Node(2.0), Node(3.0)]
+        exact = adjoints(f(*alone))
+        for shared, single in zip((X, w, b), alone):
+            dot = tangents(y, {shared: 1})
+            assert bar[shared][k] == dot[y][k] == exact[single]
+            assert np.sum([path.product[k] for path in paths(y, shared)]) == exact[single]
+            assert all(np.shape(dot[node]) == np.shape(node.value) for node in dot)
+            assert type(dot[shared]) is (np.ndarray if shared is X else int)
+    assert all(np.shape(number) == shape for number in bar.values())
+    assert np.all(adjoints(X)[X] == np.ones(shape)) and np.shape(tangents(X, {})[X]) == shape
+    assert np.shape(next(paths(X, X)).product) == shape
+
+
+def test_a_seed_of_another_shape_is_refused():
+    X, w = Node(np.ones(3)), Node(2.0)
+    for seed in ({X: np.ones((3, 1))}, {w: np.ones(2)}, {X: np.ones(3), w: np.ones(1)}):
+        with pytest.raises(DomainError, match="a seed and values of shapes .* an entry stands"):
+            tangents(X * w, seed)
+    assert tangents(X * w, {w: np.array([1.0, 0.0, 2.0])})[w].tolist() == [1, 0, 2]
 
 
 def test_adjoints_are_arrays_of_their_own():

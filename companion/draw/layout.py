@@ -121,7 +121,7 @@ def _straighten(layers, bends, reach, height):
     level = sum(height[bend] for bend in bends) / len(bends)
     for bend in bends:
         layer = layers[bend.column]
-        i = layer.index(bend)
+        i = next(k for k, item in enumerate(layer) if item is bend)
         for upper, lower in pairwise(layer[max(i - 1, 0) : i + 2]):
             high = level if upper is bend else height[upper]
             low = level if lower is bend else height[lower]
