@@ -162,7 +162,7 @@ def random_sum(rng, depth, scope):
         return deeper() ** 2
     if kind < 0.77:
         low, high = rng.choice([(0, 1), (0, 2), (1, 2), (-1, 1)])
-        letter = indices("k") if low >= 0 else symbols("k", integer=True)
+        letter = indices("k") if low >= 0 else symbols("whole", integer=True)
         delta = KroneckerDelta(letter, index(n), (0, n - 1)) if low >= 0 else letter
         return Sum(delta * deeper() + letter, (letter, low, high))
     size = rng.choice([m, n])
@@ -248,7 +248,7 @@ def random_matrix(rng, depth, rows, columns):
             return rng.choice(known[rows, columns])
         if (columns, rows) in known:
             return Transpose(rng.choice(known[columns, rows]))
-        return deeper(rows, 1) * deeper(1, columns) if depth else b * d.T
+        return b * d.T if rows == m else b.T * d  # (m, m) and (1, 1)
     kind = rng.randrange(7)
     if kind == 0:
         return deeper() + deeper()
@@ -257,7 +257,7 @@ def random_matrix(rng, depth, rows, columns):
     if kind == 2:
         return deeper(columns, rows).T
     if kind == 3 and rows != 1:
-        return DiagMatrix(deeper(rows, 1)) * deeper()
+        return DiagMatrix(rng.choice(known[rows, 1])) * deeper()
     if kind == 4:
         return deeper().applyfunc(sigma)
     middle = rng.choice([m, n, 1])
@@ -324,7 +324,7 @@ def _slots(rng):
         t**2 + v: 2 * t,
         v * t: v,
         sum_over(lambda k: x[k, 0] * t, n): sum_over(lambda k: x[k, 0], n),
-        x[q, 0]: S.Zero,
+        y[q, 0]: S.Zero,
     }
     used = rng.sample(list(inner), rng.choice([2, 3]))
     slopes = []
