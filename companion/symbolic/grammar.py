@@ -42,6 +42,7 @@ from sympy import (
     Tuple,
     preorder_traversal,
 )
+from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.function import AppliedUndef, Derivative
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
@@ -108,6 +109,8 @@ def _read(expr, spans):
             pass
         case Add() | Mul() | Pow() | Max() | Min() | Function():
             return rebuilt(map(of, expr.args))
+    if isinstance(expr, ExprWithLimits):
+        raise ProofError(f"sums are the only operation with an index here, got {expr}")
     why = "write exact numbers, Rational(1, 10) for 0.1" if getattr(expr, "is_Float", False) else (
         "write it with entries, sums, products, powers and functions of numbers"
     )  # fmt: skip
