@@ -288,7 +288,7 @@ def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
             for where, l, right_entry in pairs(left[place], right[place])
         ]
     lhs, rhs = sympify(lhs), sympify(rhs)
-    shapes = [getattr(side, "shape", ()) for side in (lhs, rhs)]
+    shapes = [side.shape if isinstance(side, MatrixExpr) else () for side in (lhs, rhs)]
     if shapes[0] != shapes[1]:
         raise ProofError(f"a shape {shapes[0]} against {shapes[1]}: {lhs} and {rhs}")
     check_letters(lhs, rhs)
