@@ -548,7 +548,7 @@ UNREADABLE = {  # name: (left, right, what the refusal says)
     "an integral": lambda: (f(sp.Integral(t, (t, 0, u))), S.Zero, "cannot read Integral|only oper"),
     "a delta that is no function": lambda: (u * sp.DiracDelta(u), S.Zero, "DiracDelta"),
     "an array of another kind": lambda: (sp.IndexedBase("x")[k], S.Zero, "Indexed"),
-    "a vector for a number": lambda: (f(x_), S.Zero, "cannot read MatrixSymbol"),
+    "a vector for a number": lambda: (f(x_), S.Zero, "does not commute.*write matrices as entries"),
 }  # fmt: skip
 
 
