@@ -318,6 +318,29 @@ def test_names_and_operations():
     ]
 
 
+NAMES = (  # as given, as typeset
+    ("w_1_2", "w_1_2"), ("x^2^3", "x^2^3"), ("x_{1}_{2}", "x_{1}_{2}"), ("a_1^2", "$a_1^2$"),
+    ("x_{a_b}", "x_{a_b}"), ("x_", "x_"), ("$", "$"), ("US$", "US$"), (r"$\theta$", r"$\theta$"),
+    ("a$b$", "a$b$"), ("100%", "100%"), ("{", "{"), ("\\", "\\"), ("δ_1", "δ_1"), ("é", "é"),
+    ("a b", "a b"), ("<&>", "<&>"), ("", "$v_{1}$"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name, typeset", NAMES)
+def test_any_name_that_can_be_seen_is_drawn(name, typeset):
+    (x,) = [Node(3.0, name=name)]
+    figure = graph(x * x, values=False)
+    assert written(figure)[0] == typeset
+    assert f"Input {name or 'v1'}." in figure.description
+    ElementTree.fromstring(svg(figure))
+    assert faults(figure) == []
+
+
+def test_a_player_of_a_node_with_a_formula_or_a_dollar_for_a_name():
+    for name in (r"$\theta$", "$", "w_1_2"):
+        assert f"Input {name} = 3" in repr(sweeps(Node(3.0, name=name) * 2))
+
+
 def test_partials_stand_on_the_edges():
     assert [t for t in written(graph(square(), values=False, partials=True)) if t == "3"] == [
         "3"
@@ -441,6 +464,26 @@ def test_a_large_graph_is_summed_up():
     said = describe(network())
     assert said.startswith("Computational graph of 48 nodes. 19 inputs, 10 columns of nodes")
     assert "Outputs v25 = sigmoid(v24) = " in said and len(said) < 250
+
+
+def test_the_description_counts_as_people_do():
+    x, y = inputs("x y", 1.0, 2.0)
+    assert describe(x) == "Computational graph of 1 node. Input x = 1."
+    assert describe([x, y]) == "Computational graph of 2 nodes. Inputs x = 1 and y = 2."
+    chain = x
+    for _ in range(14):
+        chain = chain + 1
+    assert "of 15 nodes. 1 input, 15 columns of nodes from" in describe(chain)
+    many = [Node(1.0) for _ in range(13)]
+    assert "of 13 nodes. 13 inputs, 1 column of nodes from" in describe(many)
+
+
+def test_outputs_may_come_one_by_one():
+    x = Node(3.0, name="x")
+    outputs = [x * x, x + 1]
+    said = "Computational graph of 3 nodes. Input x = 3. Outputs v1 = x * x = 9 and v2 = x + 1 = 4."
+    assert graph(node for node in outputs).description == said
+    assert describe(node for node in outputs) == said
 
 
 def test_the_figure_says_it_too():
@@ -581,6 +624,25 @@ BAD = {
     "tangents": (lambda: graph(X, tangents={Y: 1}), ValueError, r"tangents names Node\(4.0, name"),
     "names": (lambda: describe(X, names={Y: "z"}), ValueError, "not in the graph"),
     "highlight": (lambda: graph(X, highlight=[Y]), ValueError, "highlight names Node"),
+    "a name with two indices in a formula": (
+        lambda: graph(X, names={X: "$x_1_2$"}),
+        ValueError,
+        "cannot draw the name .*Double subscript",
+    ),
+    "a name that is no formula": (
+        lambda: graph(X, names={X: r"$\bad{$"}),
+        ValueError,
+        "cannot draw the name",
+    ),
+    "a name of letters that are not there": (
+        lambda: graph(X, names={X: "日本"}),
+        ValueError,
+        "the font has no '日', in the name '日本'",
+    ),
+    "a long name": (lambda: graph(Node(1.0, name="x" * 99)), ValueError, "inches wide, more than"),
+    "a blank name": (lambda: graph(Node(1.0, name=" ")), ValueError, "' ' is no name"),
+    "a name of two lines": (lambda: graph(X, names={X: "a\nb"}), ValueError, "is no name"),
+    "nothing to describe": (lambda: describe([]), ValueError, "there is no output"),
     "use": (lambda: graph(X * X, highlight=[(X, 0)]), ValueError, r"pairs \(child, k\)"),
 }
 

@@ -46,6 +46,7 @@ from companion.symbolic import (
     indices,
     latex,
     matrix,
+    normal,
     normal_form,
     prove,
     refute,
@@ -64,6 +65,11 @@ t, u, v = symbols("t u v")
 W, W_up = matrix("W^l", m, n), matrix("W^{l+1}", r, m)
 a, b, z, y = vector("a", n), vector("b", m), vector("z", m), vector("y", m)
 delta, delta_up, g = vector("delta", m), vector("delta^{l+1}", r), vector("g", m)
+
+
+x_, z_ = vector("x", n), vector("z", n)
+V = matrix("V", n, n)
+f, C = Function("f"), Function("C")
 
 
 def one_if_equal(i, j, n):
@@ -494,12 +500,130 @@ def test_sums_the_normal_form_does_not_know():
             normal_form(expr)
 
 
+# What a proof cannot read, or would read in two ways.
+
+picked = lambda body: Sum(one_if_equal(k, p, n) * body, (k, 0, n - 1))
+x5, NC = vector("x", 5), symbols("A B", commutative=False)
+
+
+def cost_of(one, other):
+    return C(x_[one, 0], x_[other, 0])
+
+
+UNREADABLE = {  # name: (left, right, what the refusal says)
+    "a slope of two entries": lambda: (
+        picked(cost_of(k, p).diff(x_[q, 0])),
+        2 * one_if_equal(p, q, n) * sp.Derivative(cost_of(p, p), x_[p, 0]),
+        "read in two ways",
+    ),
+    "a slope of two values": lambda: (
+        picked(sp.Derivative(C(f(k), f(p)), f(k))),
+        sp.Derivative(C(f(p), f(p)), f(p)),
+        "read in two ways",
+    ),
+    "of a letter and its square": lambda: (
+        sp.Derivative(C(u, u**2), u), S.Zero, "no argument of its own"
+    ),
+    "by an index": lambda: (sp.Derivative(f(k), k), S.Zero, "no argument of its own"),
+    "not carried out": lambda: (
+        picked(sp.Derivative(x_[k, 0] * x_[p, 0], x_[k, 0])), 2 * x_[p, 0], "not carried out"
+    ),
+    "backwards": lambda: (Sum(k, (k, 3, 0)), S.Zero, "runs backwards"),
+    "backwards, of symbolic length": lambda: (Sum(k, (k, n + 1, 0)), S.Zero, "runs backwards"),
+    "no letters that commute": lambda: (NC[0] * NC[1], NC[1] * NC[0], "does not commute"),
+    "in a sum": lambda: (
+        sum_over(lambda c: x_[c, 0] * NC[0], n), x_[0, 0] * NC[0], "does not commute"
+    ),
+    "an index that is negative": lambda: (
+        Sum(sp.Abs(Symbol("c", integer=True, negative=True)), (Symbol("c", integer=True,
+        negative=True), 0, n - 1)), S.Zero, "negative=True"
+    ),
+    "an index that is even": lambda: (
+        Sum((-1) ** Symbol("c", even=True), (Symbol("c", even=True), 0, n - 1)), n, "even=True"
+    ),
+    "an index from below zero": lambda: (Sum(abs(k), (k, -1, 1)), S.Zero, "nonnegative=True"),
+    "beyond the array": lambda: (Sum(x5[k, 0], (k, 0, 7)), S.Zero, "beyond the array"),
+    "rounded numbers": lambda: (u + 1e16 + 1, u + sp.Float(1e16), "exact numbers"),
+    "infinity": lambda: (u + sp.oo, u - sp.oo, "Infinity"),
+    "a limit": lambda: (sp.Limit(f(u), u, 0), f(0), "cannot read Limit"),
+    "an integral": lambda: (f(sp.Integral(t, (t, 0, u))), S.Zero, "cannot read Integral|only oper"),
+    "a delta that is no function": lambda: (u * sp.DiracDelta(u), S.Zero, "DiracDelta"),
+    "an array of another kind": lambda: (sp.IndexedBase("x")[k], S.Zero, "Indexed"),
+    "a vector for a number": lambda: (f(x_), S.Zero, "does not commute.*write matrices as entries"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_refused(case):
+    left, right, reason = case()
+    with pytest.raises(ProofError, match=reason):
+        prove(left, right)
+
+
+def test_a_delta_does_not_vanish_where_its_index_leaves_the_range_it_was_born_with():
+    born = KroneckerDelta(k, p, (0, 3))
+    six = Sum(Sum(born, (k, 0, 5)), (p, 0, 5))
+    assert not same(six, 4)
+    prove(six, 6)
+    assert refute(six, 6) is None and refute(six, 4) is not None
+
+
+def test_derivatives_are_told_by_argument():
+    slot = sp.Derivative(C(x_[k, 0], u), x_[k, 0])
+    prove(picked(slot), sp.Derivative(C(x_[p, 0], u), x_[p, 0]))
+    assert not same(picked(slot), sp.Derivative(C(x_[p, 0], u), u))
+    first = C(t, x_[p, 0]).diff(t)  # the slope by the first argument, whatever stands there
+    second = C(x_[p, 0], t).diff(t)
+    at = lambda slope: sp.Subs(slope, t, x_[k, 0])
+    prove(picked(at(first)), sp.Subs(first, t, x_[p, 0]))
+    for wrong in (sp.Subs(second, t, x_[p, 0]), 2 * sp.Subs(first, t, x_[p, 0])):
+        assert not same(picked(at(first)), wrong)
+        assert refute(picked(at(first)), wrong) is not None
+    form = normal_form(picked(at(first)))  # written as SymPy writes it, and read again
+    assert form == sp.Subs(first, t, x_[p, 0]) and normal_form(form) == form
+    assert same(C(u, v).diff(u, v), C(u, v).diff(v, u))
+    assert not same(C(u, v).diff(u, v), C(u, v).diff(u, u))
+
+
+def test_a_condition_may_hold_a_sum():
+    positive = lambda letter: Piecewise((1, Sum(x_[letter, 0], (letter, 0, n - 1)) > 0), (0, True))
+    prove(positive(k), positive(i))
+    assert not same(positive(k), 1 - positive(k))
+
+
+def chained(ks):
+    """A star whose rays are two indices long: alike, but no two indices can be exchanged."""
+    return sp.Mul(*(V[ks[0], i] * sigma(V[i, k]) * x_[k, 0] for i, k in zip(ks[1::2], ks[2::2])))
+
+
+ALIKE = {
+    "exchanged freely": lambda ks: sigma(sum(x_[k, 0] for k in ks)),
+    "rays": chained,
+    "a ring": lambda ks: sp.Mul(*(V[i, k] for i, k in zip(ks, [*ks[1:], ks[0]]))),
+}
+
+
+@pytest.mark.parametrize("f", ALIKE.values(), ids=ALIKE)
+def test_many_indices_that_are_alike(f, monkeypatch):
+    """Nine: 362880 orders, of which a few are looked at."""
+    looked, refined = [], normal._refined
+    monkeypatch.setattr(normal, "_refined", lambda *args: looked.append(1) or refined(*args))
+    ks = list(indices("c0:9"))
+    total = lambda ks: Sum(f(ks), *((k, 0, n - 1) for k in ks))
+    prove(total(ks), total(ks[::-1]))
+    assert not same(total(ks), 2 * total(ks))
+    assert len(looked) < 1000
+
+
+def test_too_many_orders_are_refused(monkeypatch):
+    monkeypatch.setattr(normal, "ORDERS", 0)
+    with pytest.raises(ProofError, match="2 indices can be told apart in too many ways"):
+        normal_form(Sum(sigma(V[i, j]), (i, 0, n - 1), (j, 0, n - 1)))
+
+
 # What SymPy answers wrongly, without a word. If one of these fails, SymPy has changed: look
 # whether it now answers rightly, and whether `derivative` may be less strict.
 
-x_, z_ = vector("x", n), vector("z", n)
-V = matrix("V", n, n)
-f, C = Function("f"), Function("C")
 product_of = Lambda((u, v), u * v)
 leaky = Piecewise((1, z_[j, 0] > 0), (0, True))
 

@@ -186,7 +186,8 @@ def _factor(text):
 
 def _bar(plan, node):
     name = math_name(plan.called[node])
-    return rf"$\bar{{{name[1]}}}{name[2:]}" if name.startswith("$") else f"adjoint of {name}"
+    simple = re.match(r"\$[A-Za-z]", name)
+    return rf"$\bar{{{name[1]}}}{name[2:]}" if simple else f"adjoint of {name}"
 
 
 def _partial(plan, child, node):

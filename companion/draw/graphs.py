@@ -18,7 +18,7 @@ from functools import cache
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
@@ -76,6 +76,7 @@ def graph(
     >>> graph(x * x).description
     'Computational graph of 2 nodes. Input x = 3. Output v1 = x * x = 9.'
     """
+    output = output if isinstance(output, Node) else list(output)
     plan = Plan(output, names, values, tangents, adjoints, partials, digits)
     figure = Figure(figsize=(plan.width, plan.height))
     highlight = list(highlight)
@@ -113,9 +114,8 @@ def describe(
     Computational graph of 5 nodes. Inputs a = 2 and b = 1. c = a + b = 3. d = b + 1 = 2. \
 Output v1 = c * d = 6.
     """
-    order = in_order(output)
-    called = names_of(order, _known("names", names, order))
-    ends = {output} if isinstance(output, Node) else set(output)
+    ends = [output] if isinstance(output, Node) else list(output)
+    order, called = _named(ends, names)
 
     def said(node):
         operands = [
@@ -135,13 +135,14 @@ Output v1 = c * d = 6.
     inputs = [node for node in order if not node.parents]
     inner = [node for node in order if node.parents and node not in ends]
     results = [node for node in order if node.parents and node in ends]
-    sentences = [f"Computational graph of {len(order)} node{'s' * (len(order) > 1)}"]
+    sentences = [f"Computational graph of {_counted(len(order), 'node')}"]
     if len(order) <= MANY:
         sentences += _listed("Input", [said(node) for node in inputs])
         sentences += [said(node) for node in inner]
     else:
         columns = 1 + max(layout.columns({node: node.parents for node in order}).values())
-        sentences += [f"{len(inputs)} inputs, {columns} columns of nodes from left to right"]
+        of_nodes = f"{_counted(columns, 'column')} of nodes from left to right"
+        sentences += [f"{_counted(len(inputs), 'input')}, {of_nodes}"]
     sentences += _listed("Output", [said(node) for node in results])
     heavier = [
         called[item]
@@ -152,6 +153,10 @@ Output v1 = c * d = 6.
     if heavier and len(order) <= MANY:
         sentences.append(f"Drawn heavier: {', '.join(heavier)}")
     return ". ".join(sentences) + "."
+
+
+def _counted(number, word):
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def _listed(word, items):
@@ -165,10 +170,7 @@ class Plan:
     """What is to be drawn, and where: the same for every step of an animation."""
 
     def __init__(self, output, names, values, tangents, adjoints, partials, digits):
-        self.order = in_order(output)
-        if not self.order:
-            raise ValueError("there is no output: give a Node, or a list of at least one")
-        self.called = names_of(self.order, _known("names", names, self.order))
+        self.order, self.called = _named(output, names)
         self.digits = digits
         held = {node: node.value for node in self.order} if values else None
         tables = {"values": held, "tangents": tangents, "adjoints": adjoints}
@@ -449,20 +451,61 @@ def _known(title, table, order):
     return table
 
 
+def _named(output, names) -> tuple[list[Node], dict[Node, str]]:
+    """The nodes in their order, and what each is called in the picture and in words.
+
+    Raises ValueError for a name that cannot be drawn: one that is too long, has letters that the
+    font lacks or that do not print, or is wrong as a formula.
+    """
+    order = in_order(output)
+    if not order:
+        raise ValueError("there is no output: give a Node, or a list of at least one")
+    called = {
+        node: str(name) for node, name in names_of(order, _known("names", names, order)).items()
+    }
+    font = get_font(findfont(FontProperties()))
+    for name in called.values():
+        if not name.strip() or not name.isprintable():
+            raise ValueError(f"{name!r:.60} is no name for a node: give letters that can be seen")
+        try:
+            width = text_width(math_name(name), LETTERS)
+        except ValueError as error:
+            why = str(error).strip().splitlines()[-1]
+            raise ValueError(
+                f"Matplotlib cannot draw the name {name!r:.60} ({why}): give another in names"
+            ) from None
+        if missing := [letter for letter in name if not font.get_char_index(ord(letter))]:
+            raise ValueError(
+                f"the font has no {missing[0]!r}, in the name {name!r:.60}: give another in names"
+            )
+        if width > WIDTH / 2:
+            raise ValueError(
+                f"the name {name!r:.60} is {width:.1f} inches wide, more than half of a picture: "
+                "give a shorter one in names"
+            )
+    return order, called
+
+
 def math_name(name):
-    """A name as it is typeset: one letter, with what follows as its index, is in math letters."""
+    """A name as it is typeset: one letter, with what follows as its index, is in math letters.
+
+    An index or an exponent is set once each; a name with two of one kind is written as it is.
+
+    >>> math_name("w12"), math_name("W^l_{jk}"), math_name("w_1_2"), math_name("cost")
+    ('$w_{12}$', '$W^l_{jk}$', 'w_1_2', 'cost')
+    """
     if "$" in name:
         return name
     if match := re.fullmatch(r"([A-Za-z])(\d+)", name):
         return f"${match[1]}_{{{match[2]}}}$"
-    if re.fullmatch(r"[A-Za-z]([_^](\w|\{\w+\}))*", name):
+    if re.fullmatch(r"[A-Za-z]([_^](\w|\{\w+\}))*", name) and max(map(name.count, "_^")) <= 1:
         return f"${name}$"
     return name
 
 
 @cache
 def text_width(text, size, role=INK):
-    if not text:
+    if not text.strip():
         return 0.0
     letters = FontProperties(size=size, **FONTS[role])
     return TextPath((0, 0), text, prop=letters).get_extents().width / 72

@@ -7,11 +7,21 @@ wrongly; `derivative` refuses these and says what to do instead.
 
 from itertools import permutations
 
-from sympy import Dummy, Expr, KroneckerDelta, Lambda, MatrixSymbol, Symbol, sympify
+from sympy import (
+    Dummy,
+    Expr,
+    KroneckerDelta,
+    Lambda,
+    MatrixSymbol,
+    Symbol,
+    preorder_traversal,
+    sympify,
+)
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.function import AppliedUndef, Derivative
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
 
+from companion.symbolic.grammar import may_meet, read
 from companion.symbolic.objects import ProofError, check_letters
 
 
@@ -43,6 +53,7 @@ def derivative(expr, wrt) -> Expr:
         )
     for call in expr.atoms(AppliedUndef):
         _check_call(call)
+    read(expr)
     deltas = {d: Dummy() for d in expr.atoms(KroneckerDelta)}  # SymPy trips over their ranges
     back = {v: d for d, v in deltas.items()}
     return expr.xreplace(deltas).diff(wrt).xreplace(back)
@@ -71,19 +82,10 @@ def _check_scalar(expr):
 def _check_call(call):
     """C(f(u), 2 f(u)): SymPy writes dC/df(u) for the first slot and then reads it as both."""
     for slot, other in permutations(call.args, 2):
-        if isinstance(slot, (AppliedUndef, Derivative)):
-            twice = other.has(slot)
-        else:
-            twice = isinstance(slot, MatrixElement) and any(
-                _may_be_equal(slot, e) for e in other.atoms(MatrixElement)
-            )
-        if twice:
+        if isinstance(slot, (AppliedUndef, Derivative, MatrixElement)) and any(
+            type(part) is type(slot) and may_meet(part, slot) for part in preorder_traversal(other)
+        ):
             raise ProofError(
                 f"{slot} stands in two arguments of {call}: a derivative by it is ambiguous; "
                 "use function_of, or give every argument its own letter"
             )
-
-
-def _may_be_equal(a, b):
-    return a.parent == b.parent and all((s - t).is_zero is not False for s, t in
-                                        [(a.i, b.i), (a.j, b.j)])  # fmt: skip

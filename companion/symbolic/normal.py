@@ -18,7 +18,7 @@ A product of sums is multiplied out to contract its deltas, and what is left is 
 """
 
 import re
-from itertools import groupby, permutations, product
+from itertools import groupby, islice, permutations, product
 
 from sympy import (
     Add,
@@ -37,9 +37,13 @@ from sympy import (
     exp,
     sympify,
 )
+from sympy.core.relational import Relational
 
+from companion.symbolic.grammar import read, written
 from companion.symbolic.objects import ProofError
 from companion.symbolic.objects import nameless as fresh
+
+ORDERS = 1000  # of the indices of a sum; where more remain, a statement is refused
 
 Factors = list[Expr]
 Limits = dict[Symbol, tuple[Expr, Expr]]
@@ -57,7 +61,16 @@ def normal_form(expr) -> Expr:
     >>> normal_form(sum_over(lambda k: x[k, 0] + total, n))
     n*Sum(x[_1, 0], (_1, 0, n - 1)) + Sum(x[_1, 0], (_1, 0, n - 1))
     """
-    return _normal(fresh(sympify(expr)), {})
+    return written(reduced(expr))
+
+
+def reduced(expr) -> Expr:
+    """The normal form, in which a derivative of an unknown function is one more such function."""
+    expr = sympify(expr)
+    try:
+        return _normal(fresh(read(expr)), {})
+    except IndexError:
+        raise ProofError(f"an index runs beyond the array it belongs to, in {expr}") from None
 
 
 def _normal(expr, around: Limits) -> Expr:
@@ -109,13 +122,11 @@ def _multiplied(parts):
 
 def _multiplied_pieces(pieces):
     """Each piece times a Piecewise that is 1 where the piece applies, and 0 elsewhere."""
-    marks = [
-        Piecewise(
-            *((int(place == other), condition) for other, (_, condition) in enumerate(pieces))
-        )
-        for place in range(len(pieces))
-    ]
-    return [term for piece, mark in zip(pieces, marks) for term in _multiplied([piece[0], mark])]
+    terms = []
+    for place, (piece, _) in enumerate(pieces):
+        mark = Piecewise(*((int(place == k), condition) for k, (_, condition) in enumerate(pieces)))
+        terms += [([*factors, mark], limits) for factors, limits in _terms(fresh(piece))]
+    return terms
 
 
 def _closed(factors, limits, around):
@@ -164,6 +175,9 @@ def _inside(factor, scope):
         return factor
     if not factor.has(Sum, KroneckerDelta):
         return factor.expand()
+    if isinstance(factor, Piecewise):
+        told = {r: r.func(*(_normal(a, scope) for a in r.args)) for r in factor.atoms(Relational)}
+        return factor.xreplace(told)
     opaque = [isinstance(a, Lambda) or not isinstance(a, Expr) for a in factor.args]
     return factor.func(*(a if o else _normal(a, scope) for a, o in zip(factor.args, opaque)))
 
@@ -184,10 +198,7 @@ def _apart(factors, limits):
 
 
 def _summed(body, limits):
-    """The sum of `body`, its indices _1, _2, .. in an order that does not depend on their names.
-
-    Indices are sorted by how they occur; among equals the smallest of all orders is taken.
-    """
+    """The sum of `body`, its indices _1, _2, .. in an order that does not depend on their names."""
     if body == 1:
         sizes = [high - low + 1 for low, high in limits.values()]
         if all(size.is_nonnegative for size in sizes):
@@ -195,19 +206,63 @@ def _summed(body, limits):
     used = [s.name for s in body.atoms(Symbol)]
     first = max([int(name[1:]) for name in used if re.fullmatch(r"_\d+", name)], default=0) + 1
 
-    def occurrence(k):
-        marks = {i: Symbol("self" if i == k else "other") for i in limits}
-        return str(limits[k]), sorted(
-            str(f.xreplace(marks)) for f in Mul.make_args(body) if f.has(k)
-        )
-
     def ordered(order):
         names = {k: _letter(first + place, limits[k][0]) for place, k in enumerate(order)}
         return Sum(body.xreplace(names), *((names[k], *limits[k]) for k in order))
 
-    equals = [list(group) for _, group in groupby(sorted(limits, key=occurrence), key=occurrence)]
-    orders = (sum(map(list, order), []) for order in product(*map(permutations, equals)))
-    return min(map(ordered, orders), key=default_sort_key)
+    alike = _grouped(limits, lambda k: str(limits[k]))
+    orders = list(islice(_orders(body, alike, ordered), ORDERS + 1))
+    if len(orders) > ORDERS:
+        raise ProofError(f"{len(limits)} indices can be told apart in too many ways in {body}")
+    return min(orders, key=default_sort_key)
+
+
+def _orders(body, cells, ordered):
+    """The sum written with its indices in every order that how they occur leaves open.
+
+    `cells` are lists of indices, of which those in one list may still be alike. One of them is
+    put first, which tells more of the others apart, and so on. Where two lead to the same sum,
+    one of them can take the other's place, and to follow the first is enough. So eight indices
+    that can be exchanged freely have one order, not 40320.
+    """
+    cells = _refined(body, cells)
+    place = next((place for place, cell in enumerate(cells) if len(cell) > 1), None)
+    if place is None:
+        yield ordered([k for (k,) in cells])
+        return
+    tried, seen = [], set()
+    for k in cells[place]:
+        if any(body.xreplace({k: i, i: k}) == body for i in tried):
+            continue
+        others = [i for i in cells[place] if i != k]
+        found = _orders(body, [*cells[:place], [k], others, *cells[place + 1 :]], ordered)
+        for at, one in enumerate(found):
+            if at == 0 and one in seen:
+                break
+            seen.add(one)
+            yield one
+        tried.append(k)
+
+
+def _refined(body, cells):
+    """The cells split by how their indices occur beside the others, as far as that goes."""
+    factors = Mul.make_args(body)
+    while True:
+        colour = {k: Symbol(f"cell {place}") for place, cell in enumerate(cells) for k in cell}
+
+        def occurrence(k, colour=colour):
+            marks = colour | {k: Symbol("self")}
+            return sorted(str(f.xreplace(marks)) for f in factors if f.has(k))
+
+        parts = (_grouped(cell, occurrence) if len(cell) > 1 else [cell] for cell in cells)
+        split = [part for several in parts for part in several]
+        if len(split) == len(cells):
+            return cells
+        cells = split
+
+
+def _grouped(items, key):
+    return [list(group) for _, group in groupby(sorted(items, key=key), key=key)]
 
 
 def _letter(number, low: Basic):

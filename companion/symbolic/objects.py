@@ -48,7 +48,7 @@ from sympy import (
     sympify,
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
-from sympy.core.function import ArgumentIndexError
+from sympy.core.function import AppliedUndef, ArgumentIndexError
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix
@@ -229,7 +229,11 @@ def _delta(i, j, n):
 
 
 def check_letters(*sides) -> None:
-    """Refuse different letters of one name, and an index that cannot be 0."""
+    """Refuse letters that do not commute, different ones of one name, and indices of a wrong kind.
+
+    An index can be 0, and what it was declared to be holds in the whole range of its sum. A range
+    ends at its first number or later, or just before it: then it is empty.
+    """
     for kind in (Symbol, MatrixSymbol):
         named = {}
         for s in set().union(*(side.atoms(kind) for side in sides)):
@@ -239,6 +243,10 @@ def check_letters(*sides) -> None:
                     "and give letters of another width or with other assumptions another name"
                 )
     for side in sides:
+        if wrong := [s for s in side.atoms(Symbol, AppliedUndef) if s.is_commutative is False]:
+            raise ProofError(f"{wrong[0]} does not commute, in {side}: write matrices as entries")
+        for k, low, high in (limit for e in side.atoms(Sum) for limit in e.limits):
+            _check_range(k, low, high)
         used = {i for e in side.atoms(MatrixElement) for i in e.args[1:]}
         used |= {k for e in side.atoms(Sum) for k in e.bound_symbols}
         if wrong := [i for i in used if i.is_Symbol and i.is_positive]:
@@ -246,6 +254,20 @@ def check_letters(*sides) -> None:
                 f"{wrong[0]} is an index of {side}, but cannot be 0: "
                 "make it with indices, not widths"
             )
+
+
+def _check_range(k, low, high):
+    known = _index(k.name, low).assumptions0
+    if (high - low + 1).is_negative:
+        raise ProofError(f"a sum over {k} from {low} to {high} runs backwards: turn it round")
+    wrong = [
+        f"{name}={holds}" for name, holds in k.assumptions0.items() if known.get(name) != holds
+    ]
+    if wrong and not k.is_positive:  # a width is told so in other words
+        raise ProofError(
+            f"{k} runs from {low} to {high}, and was declared with {', '.join(wrong)}, "
+            "which is not so for all of these: make it with indices, or with integer=True alone"
+        )
 
 
 def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
@@ -267,7 +289,7 @@ def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
             for where, l, right_entry in pairs(left[place], right[place])
         ]
     lhs, rhs = sympify(lhs), sympify(rhs)
-    shapes = [getattr(side, "shape", ()) for side in (lhs, rhs)]
+    shapes = [side.shape if isinstance(side, MatrixExpr) else () for side in (lhs, rhs)]
     if shapes[0] != shapes[1]:
         raise ProofError(f"a shape {shapes[0]} against {shapes[1]}: {lhs} and {rhs}")
     check_letters(lhs, rhs)

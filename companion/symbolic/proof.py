@@ -2,7 +2,7 @@
 
 from sympy import KroneckerDelta, Sum, simplify
 
-from companion.symbolic.normal import normal_form
+from companion.symbolic.normal import reduced
 from companion.symbolic.objects import ProofError, pairs
 from companion.symbolic.refute import refute
 
@@ -23,7 +23,7 @@ def same(lhs, rhs) -> bool:
 
 
 def _is_zero(left, right):
-    gap = normal_form(normal_form(left) - normal_form(right))
+    gap = reduced(reduced(left) - reduced(right))
     return gap == 0 or (not gap.has(Sum, KroneckerDelta) and simplify(gap, doit=False) == 0)
 
 
