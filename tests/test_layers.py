@@ -13,6 +13,7 @@ from test_reading import browser  # noqa: F401
 
 from book._ext.folds import COMPUTED, DRAWN, IMPORTS, layer
 from companion.ledger import RECORD, checked
+from tools.execute import KERNEL
 
 ROOT = Path(__file__).parents[1]
 BOOK = {
@@ -205,7 +206,7 @@ def page(tmp_path_factory):
         code("draw_inside()", v4.new_output("display_data", data=svg), tags=["hide-input"]),
         code("seen_at_once()"),
     ]
-    nb = v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3"}})
+    nb = v4.new_notebook(cells=cells, metadata=KERNEL)
     nbformat.write(nb, folder / "book" / "01_a.ipynb")
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--quiet"]
     subprocess.run([*command, "--path-output", folder / "out", folder], check=True)
