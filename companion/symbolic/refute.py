@@ -23,18 +23,23 @@ from itertools import product
 
 import mpmath
 from sympy import (
+    Abs,
     Add,
     Dummy,
     Expr,
     Function,
+    Heaviside,
     KroneckerDelta,
     MatrixSymbol,
+    Max,
+    Min,
     Mul,
     Piecewise,
     Pow,
     Subs,
     Sum,
     Symbol,
+    sign,
     sympify,
 )
 from sympy.core.function import Application, AppliedUndef, Derivative
@@ -218,11 +223,14 @@ class _World:
         drawn = {s: self._symbol(s) for s in self.named if _is_width(s)}
         fixed = [Fraction(int(size)) for size in shapes if size.is_Integer and size > 1]
         self.below = int(min([*drawn.values(), *fixed], default=2))
-        self.smooth = any(
-            isinstance(f, Function) and not hasattr(f.func, "prime")
-            and not isinstance(f, AppliedUndef | FunctionOf | KroneckerDelta)
-            for side in sides for f in side.atoms(Application)
-        )  # fmt: skip
+        known = {f for side in sides for f in side.atoms(Application)}
+        kinked = any(isinstance(f, Heaviside | Max | Min | Abs | sign) for f in known)
+        self.smooth = not kinked and any(
+            isinstance(f, Function)
+            and not hasattr(f.func, "prime")
+            and not isinstance(f, AppliedUndef | FunctionOf | KroneckerDelta | Piecewise)
+            for f in known
+        )  # then 0 is an easy number: exp(0) = 1
 
     def shown(self):
         """Every value that was used, under what stands for it: functions come last."""
