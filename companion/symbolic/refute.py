@@ -10,7 +10,7 @@ have any values and slopes at finitely many points.
 
 Fractions are exact, and any gap between the sides counts. With exp, log, sqrt and the like in it,
 a statement is evaluated with 50 digits, and only a gap above 1e-20 (of the larger side, or of 1)
-counts, provided that it is there with 100 digits, too.
+counts, provided that it is there with 100 digits, too, and as large.
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ def _compare(place, left, right, world):
         return None
     if not all(isinstance(value, Fraction) for value in values):
         finer = _World(world.seed, 2 * DIGITS, left, right, sizes=world.sizes)
-        if not _differ(finer.value(left), finer.value(right)):
+        again = finer.value(left), finer.value(right)
+        if not _differ(*again) or not _agree(_gap(*values), _gap(*again)):
             return None
     counted = frozenset(
         s for s in world.named if s.is_integer and not _is_width(s)
@@ -195,6 +196,16 @@ def _differ(left, right):
     with mpmath.workdps(2 * DIGITS):
         left, right = _mpf(left), _mpf(right)
         return abs(left - right) > _mpf(GAP) * max(1, abs(left), abs(right))
+
+
+def _gap(left, right):
+    with mpmath.workdps(2 * DIGITS):
+        return _mpf(left) - _mpf(right)
+
+
+def _agree(gap, finer):
+    """Rounding errors shrink when digits are added; a gap that is there keeps its size."""
+    return abs(gap - finer) <= abs(gap) / 1000
 
 
 class _Undefined(ArithmeticError):
