@@ -13,6 +13,7 @@ from test_reading import browser  # noqa: F401
 
 from book._ext.folds import COMPUTED, DRAWN, IMPORTS, layer
 from companion.ledger import RECORD, checked
+from tools.execute import KERNEL
 
 ROOT = Path(__file__).parents[1]
 BOOK = {
@@ -163,6 +164,8 @@ def judged(folder, old, new):
     data["text/markdown"] = data["text/markdown"].replace(old, new)
     shown = v4.new_output("execute_result", data=data, execution_count=2)
     nb = v4.new_notebook(cells=[code(SETUP), code(CALL, shown)])
+    for count, cell in enumerate(nb.cells, 1):
+        cell.execution_count = count
     path = folder / f"{new[0]}.ipynb"
     nbformat.write(nb, path)
     options = "-q -p conftest -p no:cacheprovider --nbval --nbval-current-env --rootdir"
@@ -193,8 +196,9 @@ def page(tmp_path_factory):
         source = ROOT / "book" / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / "book" / name)
     shutil.copy(ROOT / "_config.yml", folder)
-    root = "format: jb-book\nroot: book/01_a\nchapters:\n- file: book/ledger\n"
-    (folder / "_toc.yml").write_text(root, encoding="utf-8")
+    toc = "format: jb-book\nroot: book/index\nchapters:\n- file: book/01_a\n- file: book/ledger\n"
+    (folder / "_toc.yml").write_text(toc, encoding="utf-8")
+    (folder / "book" / "index.md").write_text("# A book\n", encoding="utf-8")
     entry = checked("eq-a", float, float, range(3), wrong={"twice": lambda n: 2 * n})
     shown = v4.new_output("display_data", data=entry._repr_mimebundle_())
     svg = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"><title>A line</title></svg>'}
@@ -205,7 +209,7 @@ def page(tmp_path_factory):
         code("draw_inside()", v4.new_output("display_data", data=svg), tags=["hide-input"]),
         code("seen_at_once()"),
     ]
-    nb = v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3"}})
+    nb = v4.new_notebook(cells=cells, metadata=KERNEL)
     nbformat.write(nb, folder / "book" / "01_a.ipynb")
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--quiet"]
     subprocess.run([*command, "--path-output", folder / "out", folder], check=True)

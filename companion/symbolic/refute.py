@@ -10,7 +10,7 @@ have any values and slopes at finitely many points.
 
 Fractions are exact, and any gap between the sides counts. With exp, log, sqrt and the like in it,
 a statement is evaluated with 50 digits, and only a gap above 1e-20 (of the larger side, or of 1)
-counts, provided that it is there with 100 digits, too.
+counts, provided that it is there with 100 digits, too, and as large.
 """
 
 from __future__ import annotations
@@ -23,18 +23,23 @@ from itertools import product
 
 import mpmath
 from sympy import (
+    Abs,
     Add,
     Dummy,
     Expr,
     Function,
+    Heaviside,
     KroneckerDelta,
     MatrixSymbol,
+    Max,
+    Min,
     Mul,
     Piecewise,
     Pow,
     Subs,
     Sum,
     Symbol,
+    sign,
     sympify,
 )
 from sympy.core.function import Application, AppliedUndef, Derivative
@@ -174,7 +179,8 @@ def _compare(place, left, right, world):
         return None
     if not all(isinstance(value, Fraction) for value in values):
         finer = _World(world.seed, 2 * DIGITS, left, right, sizes=world.sizes)
-        if not _differ(finer.value(left), finer.value(right)):
+        again = finer.value(left), finer.value(right)
+        if not _differ(*again) or not _agree(_gap(*values), _gap(*again)):
             return None
     counted = frozenset(
         s for s in world.named if s.is_integer and not _is_width(s)
@@ -190,6 +196,16 @@ def _differ(left, right):
     with mpmath.workdps(2 * DIGITS):
         left, right = _mpf(left), _mpf(right)
         return abs(left - right) > _mpf(GAP) * max(1, abs(left), abs(right))
+
+
+def _gap(left, right):
+    with mpmath.workdps(2 * DIGITS):
+        return _mpf(left) - _mpf(right)
+
+
+def _agree(gap, finer):
+    """Rounding errors shrink when digits are added; a gap that is there keeps its size."""
+    return abs(gap - finer) <= abs(gap) / 1000
 
 
 class _Undefined(ArithmeticError):
@@ -218,11 +234,14 @@ class _World:
         drawn = {s: self._symbol(s) for s in self.named if _is_width(s)}
         fixed = [Fraction(int(size)) for size in shapes if size.is_Integer and size > 1]
         self.below = int(min([*drawn.values(), *fixed], default=2))
-        self.smooth = any(
-            isinstance(f, Function) and not hasattr(f.func, "prime")
-            and not isinstance(f, AppliedUndef | FunctionOf | KroneckerDelta)
-            for side in sides for f in side.atoms(Application)
-        )  # fmt: skip
+        known = {f for side in sides for f in side.atoms(Application)}
+        kinked = any(isinstance(f, Heaviside | Max | Min | Abs | sign) for f in known)
+        self.smooth = not kinked and any(
+            isinstance(f, Function)
+            and not hasattr(f.func, "prime")
+            and not isinstance(f, AppliedUndef | FunctionOf | KroneckerDelta | Piecewise)
+            for f in known
+        )  # then 0 is an easy number: exp(0) = 1
 
     def shown(self):
         """Every value that was used, under what stands for it: functions come last."""
