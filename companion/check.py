@@ -314,6 +314,8 @@ class _Probe:
         if not np.isfinite(self.here):
             raise ValueError("f is not finite at point, so its differences say nothing")
         self.steady = self.here == float(first)
+        far = [self.away(self.shifted(1 / 8, floor=1.0)) for _ in range(2)]
+        self.far = max(abs(value) for value in [self.here, *far] if np.isfinite(value))
         self.noise = max(self.measured_noise(), abs(self.here - float(first)))
 
     def raw(self, points, real=True):
@@ -411,8 +413,8 @@ class _Probe:
 
     def spread(self, name, index, slope) -> float:
         """How far rounding, of the point and on the way, may move a complex step."""
-        others = [self.imaginary(name, index, self.shifted(self.unit)) for _ in range(3)]
-        return 10 * max(abs(other - slope) for other in others)
+        others = [self.imaginary(name, index, self.shifted(8 * self.unit)) for _ in range(3)]
+        return 2 * max(abs(other - slope) for other in others)
 
     def rise(self, name, index) -> float:
         """How steep f is on average over a long step, to the steeper side."""
@@ -528,7 +530,10 @@ class _Trial:
                 return arbiter._replace(allowed=gap), NOT_ANALYTIC
             arbiter = None
         if arbiter and arbiter.contradicts(got, self.exact):
-            sure = best.contradicts(got, self.near) or (arbiter.slope and self.trusted(place[0]))
+            if (verdict := self.as_rounded(place, arbiter)) is not None:
+                return arbiter, verdict
+            sure = agree and best.contradicts(got, self.near)
+            sure = sure or (arbiter.slope and self.trusted(place[0]))
             return (arbiter, WRONG) if sure else (best, self.why(best))
         if arbiter and arbiter.slope and arbiter.tells(got):
             return arbiter, RIGHT
@@ -536,16 +541,34 @@ class _Trial:
             if self.beside(place, arbiter.allowed / self.near) and self.trusted(place[0]):
                 return arbiter, ZERO
         if best.contradicts(got, self.near):
-            return best, WRONG if agree else CURVED
+            verdict = self.as_rounded(place, best) or WRONG
+            return best, verdict if agree else CURVED
         if best.tells(got):
             return best, RIGHT
         if self.is_zero(place, best):
             return best, ZERO
         return (arbiter, NOISE) if arbiter and arbiter.slope else (best, self.why(best))
 
+    def as_rounded(self, place, look) -> str | None:
+        """The verdict where a claim differs from its judge by no more than both are rounded.
+
+        A slope is rounded where it is added up and where a derivative, such as 1 - a^2, cancels.
+        Either can take some units in the last place of the largest slopes of the array, or of
+        those of f nearby.
+        """
+        got = self.got(place)
+        gap, size = abs(got - look.slope), max(abs(got), abs(look.slope))
+        nearby = self.probe.far / max(1.0, abs(self.probe.points[place[0]][place[1]]))
+        largest = max(self.sizes[place[0]], nearby, self.probe.rise(*place))
+        if gap > 64 * self.probe.unit * largest:
+            return None
+        if gap <= SEEN * size:
+            return RIGHT
+        return ZERO if got == 0 else NOISE
+
     def is_zero(self, place, look) -> bool:
         """Whether a claim is zero for its rounding, and a difference, as far as it matters."""
-        least = max(abs(self.got(place)) / (1e3 * self.probe.unit), look.allowed / self.near)
+        least = max(abs(self.got(place)) / (4 * self.probe.unit), look.allowed / self.near)
         return np.isfinite(look.slope) and self.beside(place, least)
 
     def beside(self, place, least) -> bool:
