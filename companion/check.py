@@ -315,8 +315,9 @@ class _Probe:
             raise ValueError("f is not finite at point, so its differences say nothing")
         self.steady = self.here == float(first)
         far = [self.away(self.shifted(1 / 8, floor=1.0)) for _ in range(2)]
-        self.far = max(abs(value) for value in [self.here, *far] if np.isfinite(value))
+        changes = [abs(value - self.here) for value in far if np.isfinite(value)]
         self.noise = max(self.measured_noise(), abs(self.here - float(first)))
+        self.far = max([self.noise, *changes])  # how much f changes a long step away
 
     def raw(self, points, real=True):
         copies = {name: x.copy()[()] for name, x in points.items()}
@@ -349,7 +350,7 @@ class _Probe:
         for name, x in self.points.items():
             least = floor or (np.sqrt(np.mean(x**2)) if x.any() else 1.0)
             scale = np.maximum(np.abs(x), least)
-            shifted[name] = x + size * scale * self.rng.uniform(-1, 1, x.shape)
+            shifted[name] = np.asarray(x + size * scale * self.rng.uniform(-1, 1, x.shape))
         return shifted
 
     def measured_noise(self) -> float:
@@ -366,7 +367,7 @@ class _Probe:
                 ends = self.shifted(spacing)
                 steps = {name: ends[name] - x for name, x in self.points.items()}
                 line = [
-                    self.away({name: x + j * steps[name] for name, x in centre.items()})
+                    self.away({n: np.asarray(x + j * steps[n]) for n, x in centre.items()})
                     for j in range(-4, 5)
                 ]
                 if not np.isfinite(line).all():
@@ -521,7 +522,8 @@ class _Trial:
     def weighed(self, place, arbiter, looks) -> tuple[_Look, str]:
         """The look that judges an entry, and its verdict, from a complex step and differences."""
         got, best = self.got(place), min(looks, key=lambda look: look.allowed)
-        agree = not any(look.contradicts(best.slope, 0.0, best.allowed) for look in looks)
+        near = [look for look in looks if look.h <= 64 * best.h]  # a curve misleads longer steps
+        agree = not any(look.contradicts(best.slope, 0.0, best.allowed) for look in near)
         if _at_kink(looks):
             return best, KINK
         if arbiter and agree and best.contradicts(arbiter.slope, self.near):
