@@ -179,27 +179,32 @@ def flattened(case):
     return f, start
 
 
-def by_scipy(case, gradient):
-    from scipy.differentiate import derivative
-
+def one_by_one(case):
+    """f along each entry of the point, for arrays of values, and the entry's value."""
     f, start = flattened(case)
-    found = []
     for i, x in enumerate(start):
 
         def alone(t, i=i):
             values = [f(np.r_[start[:i], s, start[i + 1 :]]) for s in np.ravel(t)]
             return np.reshape(values, np.shape(t))
 
-        found.append(derivative(alone, x))
+        yield alone, x
+
+
+def by_scipy(case, gradient):
+    from scipy.differentiate import derivative
+
+    found = [derivative(alone, x) for alone, x in one_by_one(case)]
     return agree(case, gradient, *(np.array([r[k] for r in found]) for k in ("df", "error")))
 
 
 def by_numdifftools(case, gradient):
     import numdifftools
 
-    f, start = flattened(case)
-    slopes, information = numdifftools.Gradient(f, full_output=True)(start)
-    return agree(case, gradient, np.ravel(slopes), np.ravel(information.error_estimate))
+    found = [numdifftools.Derivative(f, full_output=True)(x) for f, x in one_by_one(case)]
+    slopes = np.array([np.ravel(slope)[0] for slope, _ in found])
+    errors = np.array([np.ravel(information.error_estimate)[0] for _, information in found])
+    return agree(case, gradient, slopes, errors)
 
 
 def by_torch(case, gradient):
