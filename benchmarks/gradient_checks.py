@@ -202,9 +202,8 @@ def by_numdifftools(case, gradient):
     import numdifftools
 
     found = [numdifftools.Derivative(f, full_output=True)(x) for f, x in one_by_one(case)]
-    slopes = np.array([np.ravel(slope)[0] for slope, _ in found])
-    errors = np.array([np.ravel(information.error_estimate)[0] for _, information in found])
-    return agree(case, gradient, slopes, errors)
+    columns = (np.array([float(r[k]) for r in found]) for k in (0, 1))  # estimates, their errors
+    return agree(case, gradient, *columns)
 
 
 def by_torch(case, gradient):

@@ -562,6 +562,8 @@ class _Trial:
         gap, size = abs(got - look.slope), max(abs(got), abs(look.slope))
         nearby = self.probe.far / max(1.0, abs(self.probe.points[place[0]][place[1]]))
         largest = max(self.sizes[place[0]], nearby, self.probe.rise(*place))
+        if gap <= self.near * size and gap <= 64 * self.probe.unit * abs(self.probe.here):
+            return RIGHT
         if gap > 64 * self.probe.unit * largest:
             return None
         if gap <= SEEN * size:
