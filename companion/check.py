@@ -5,26 +5,56 @@
     Im f(x + ih) / h,  h = 1e-30                 complex_step(f, x)         none to speak of
     <v, J u> = <J^T v, u>                        adjoint_gap(Ju, JTv, ..)   for one pair u, v
     |got - expected| / largest of the two        relative_error(..)
+    right, wrong, or cannot tell, because        check_gradient(f, x, g)    measured, not assumed
 
 A central difference needs only values of f, and loses a third of the digits, where curvature and
 rounding do equal harm. The complex step has no difference in which digits could cancel, so it is
 as exact as f itself, but f must be built from analytic steps: no abs, no comparison that looks
 at the imaginary part. Squire and Trapp, SIAM Review 40 (1998) 110-112.
+
+`check_gradient` measures how far its judges may be off. Five values of f at equal distances give
+two central differences, whose gap tells the curve, and a fourth difference, in which a smooth f
+leaves nothing but rounding, and a kink leaves itself. High differences along a line give the
+rounding of f: More and Wild, SIAM J. Sci. Comput. 33 (2011) 1292-1314.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.exceptions import ComplexWarning
 
-STEP = float(np.cbrt(np.finfo(float).eps))  # balances h^2 against eps / h: 6e-6
+EPS = float(np.finfo(float).eps)
+STEP = float(np.cbrt(EPS))  # balances h^2 against eps / h: 6e-6
 TINY_STEP = 1e-30
+SEEN = 2e-3  # an entry is told if its judge is off by less than this part of it
+
+ROUNDING = "rounding hides it: give another h, take a constant off f, or use the complex step"
+PRECISION = "f is rounded as if it computed in float32: compute it in float64"
+RANDOM = "f gives another value when it is called again: fix its random numbers"
+NOISE = "it is no larger than the rounding of the gradient itself"
+CURVED = "f is too curved for the step: give a smaller h"
+KINK = "f has a kink there: move the point"
+OUTSIDE = "f is not finite a step away: give a smaller h, or use the complex step"
+NOT_ANALYTIC = "differences contradict the complex step: f is not built from analytic steps"
+
+DIFFERENCE, COMPLEX, AUTO = "central difference", "complex step", "auto"
+RIGHT, ZERO, WRONG, SUSPECT, HIDDEN = "right", "zero", "wrong", "suspect", "hidden"
 
 
 class GradientError(AssertionError):
     """A gradient does not agree with its judge."""
+
+
+class Undecided(ValueError):
+    """No judge can tell whether a gradient is right; `report` says where, and why."""
+
+    def __init__(self, report: Report):
+        super().__init__("cannot tell: " + "; ".join(map(str, report.doubts)))
+        self.report = report
 
 
 class Entry(NamedTuple):
@@ -36,23 +66,51 @@ class Entry(NamedTuple):
     expected: float
     error: float
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
         index = ", ".join(map(str, self.index))
-        place = f"{self.array}[{index}]" if self.index else self.array
+        return f"{self.array}[{index}]" if self.index else self.array
+
+    def __str__(self) -> str:
         return (
-            f"{place}: got {self.got:.12g}, expected {self.expected:.12g} (error {self.error:.1e})"
+            f"{self.place}: got {self.got:.12g}, expected {self.expected:.12g} "
+            f"(error {self.error:.1e})"
+        )
+
+
+class Doubt(NamedTuple):
+    """Entries of one array that could not be told, for one reason; `allowed` belongs to `entry`."""
+
+    entries: int
+    entry: Entry
+    allowed: float
+    why: str
+
+    def __str__(self) -> str:
+        e = self.entry
+        count = f"{self.entries} entries of {e.array}, such as " if self.entries > 1 else ""
+        return (
+            f"{count}{e.place}: got {e.got:.3g}, the judge says {e.expected:.3g} and may be off by "
+            f"{self.allowed:.1e}, because {self.why}"
         )
 
 
 class Report(NamedTuple):
-    """What `check_gradient` found: how it judged, how many entries, and the worst of them."""
+    """What `check_gradient` found: how it judged, how many entries, the worst, and its doubts."""
 
     method: str
     entries: int
     worst: Entry
+    doubts: tuple[Doubt, ...] = ()
+    arbitrated: int = 0  # entries for which "auto" asked the complex step
+
+    @property
+    def verdict(self) -> str:
+        return "cannot tell" if self.doubts else "right"
 
     def __str__(self) -> str:
-        return f"{self.entries} entries against the {self.method}; worst at {self.worst}"
+        text = f"{self.entries} entries against the {self.method}; worst at {self.worst}"
+        return "; cannot tell: ".join([text, *map(str, self.doubts)])
 
 
 def central_difference(f: Callable, x, h: float | None = None):
@@ -157,85 +215,445 @@ def check_gradient(
     point,
     gradient,
     *,
-    method: str = "central difference",
+    method: str = "auto",
     tolerance: float | None = None,
+    h: float | None = None,
 ) -> Report:
-    """Judge `gradient` of f at `point`, entry by entry, and report the worst one by name.
+    """Judge `gradient` of f at `point`, entry by entry: right, wrong, or cannot tell, because.
 
-    f          maps what `point` is to a number
-    point      a number, an array, or a dict of arrays by name: {"W^1": .., "b^1": ..}
+    f          maps what `point` is to a number; it gets copies, so it may work in place
+    point      a number, an array or list, or a dict of arrays by name: {"W^1": .., "b^1": ..}
     gradient   of the same kind and shapes
-    method     "central difference", or "complex step" for an f that takes complex arguments
-    tolerance  the largest error allowed, 1e-7 or 1e-12 by default. The error of an entry is
-               relative to the largest entry of its array. A central difference is allowed, in
-               addition, what the rounding of f does to it, |f| eps / h.
+    method     "central difference"; "complex step" for an f that takes complex arguments; or
+               "auto": differences, and the complex step where they cannot tell
+    tolerance  the largest error allowed, relative to the entry: 1e-7 by default beside a
+               difference, 1e-12 beside a complex step, 1e-4 in float32. Allowed in addition is
+               what the judge itself may be off by, which is measured.
+    h          the step of the differences; 8e-6 max(1, |x|) by default, and others where that
+               cannot tell
 
-    Raises GradientError, which names the array, the index, what was got and what was expected,
-    and ValueError where names or shapes differ, where the tolerance is not from 0 to less than 1,
-    and where f is so large that the rounding of its differences hides the gradient.
+    Right are entries beside which the judge is off by less than 1/500 of them, and entries that
+    are zero to within the rounding of the gradient itself. The report's `verdict` is "right" if
+    all are, and else "cannot tell", with `doubts` that say why, array by array. The error of an
+    entry is shown relative to the largest entry of its array.
 
-    >>> print(check_gradient(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([3.0, 12.0])))
+    Raises GradientError where an entry is wrong, which names the array, the index, what was got
+    and what was expected; Undecided, a ValueError, where an entry cannot be told and an error
+    could hide that matters beside the largest entry of its array; and ValueError where names or
+    shapes differ, where the tolerance is not from 0 to less than 1, and where f is not finite.
+
+    >>> print(check_gradient(lambda x: (x**3).sum(), [1.0, 2.0], [3.0, 12.0]))
     ... # doctest: +ELLIPSIS
     2 entries against the central difference; worst at x[...
-    >>> check_gradient(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([3.0, 6.0]),
-    ...                method="complex step")
+    >>> check_gradient(lambda x: (x**3).sum(), [1.0, 2.0], [3.0, 6.0], method="complex step")
     Traceback (most recent call last):
         ...
     companion.check.GradientError: x[1]: got 6, expected 12 (error 5.0e-01)
+    >>> check_gradient(lambda x: 1e13 + abs(x), 1.0, 2.0)    # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    companion.check.Undecided: cannot tell: x: got 2, ... because rounding hides it: ...
     """
-    judges = {
-        "central difference": (central_difference, 1e-7),
-        "complex step": (complex_step, 1e-12),
-    }
-    if method not in judges:
-        raise ValueError(f"method is {method!r}: give one of {', '.join(judges)}")
-    judge, usual = judges[method]
-    tolerance = usual if tolerance is None else float(tolerance)
-    if not 0 <= tolerance < 1:
+    if method not in (DIFFERENCE, COMPLEX, AUTO):
+        raise ValueError(f"method is {method!r}: give one of {DIFFERENCE}, {COMPLEX}, {AUTO}")
+    tolerance = None if tolerance is None else float(tolerance)
+    if tolerance is not None and not 0 <= tolerance < 1:
         raise ValueError(f"tolerance is {tolerance}: give a number from 0 to less than 1")
     named = isinstance(point, Mapping)
     points, gradients = (dict(p) if named else {"x": p} for p in (point, gradient))
     if points.keys() != gradients.keys():
         raise ValueError(f"point has {sorted(points)}, gradient has {sorted(gradients)}")
-
     if not any(np.size(x) for x in points.values()):
         raise ValueError("there is nothing to check: point holds no numbers")
-    rounding = 0.0
-    if judge is central_difference:
-        rounding = np.finfo(float).eps * abs(_scalar(f(point))) / STEP
-        if not np.isfinite(rounding):
-            raise ValueError("f is not finite at point, so its differences say nothing")
-        claimed = max(np.abs(np.asarray(g)).max(initial=0.0) for g in gradients.values())
-        if np.isfinite(claimed) and rounding > claimed / 10 > 0:
-            raise ValueError(
-                f"f is so large that its rounding moves a difference by {rounding:.1e}, and no "
-                f"entry of the gradient exceeds {claimed:.1e}: take a constant off f, or use the "
-                "complex step"
-            )
-
-    entries, worst, worst_excess = 0, None, -1.0
+    unit = max(map(_unit, [*points.values(), *gradients.values()]))
+    points = {name: _real(name, x) for name, x in points.items()}
+    claims = {}
     for name, x in points.items():
-        x, got = _real(name, x), np.asarray(gradients[name])
+        got = np.asarray(gradients[name])
         if got.shape != x.shape:
             raise ValueError(f"{name} has shape {x.shape}, but its gradient {got.shape}")
-        alone = (lambda v, name=name: f({**points, name: v})) if named else f
-        expected = np.asarray(judge(alone, x))
-        size = max(np.abs(got).max(initial=0.0), np.abs(expected).max(initial=0.0))
-        gap = np.abs(got - expected)
-        gap = np.where(np.isfinite(got) & np.isfinite(expected), gap, np.inf)
-        entries += x.size
-        if x.size:
-            index = tuple(int(i) for i in np.unravel_index(gap.argmax(), x.shape))
-            error, excess = (
-                e / size if 0 < e < np.inf else e
-                for e in (float(gap[index]), max(0.0, float(gap[index]) - rounding))
-            )
-            if excess > worst_excess:
-                worst_excess = excess
-                worst = Entry(name, index, float(got[index]), float(expected[index]), error)
-    if worst_excess > tolerance:
-        raise GradientError(str(worst))
-    return Report(method, entries, worst)
+        if got.dtype.kind == "c":
+            raise ValueError(f"the gradient of {name} must hold real numbers, got {got!r:.60}")
+        claims[name] = got.astype(float)
+    probe = _Probe(f, points, named, unit)
+    return _Trial(probe, claims, method, tolerance, None if h is None else _step(h)).report()
+
+
+class _Look(NamedTuple):
+    """A judge's value of one slope, how far it may be off, and how much of that is due to what."""
+
+    slope: float
+    allowed: float
+    rounding: float = 0.0
+    fold: float = 0.0  # a fourth difference over h: at a kink it does not shrink with h
+    h: float = 0.0
+
+    def contradicts(self, value, tolerance, allowed=0.0) -> bool:
+        size = max(abs(value), abs(self.slope))
+        return abs(value - self.slope) > self.allowed + allowed + tolerance * size
+
+    @property
+    def noisy(self) -> bool:
+        """Whether rounding is to blame for most of what is allowed; it shows in the fold, too."""
+        fold = self.fold if self.fold < 10 * self.rounding else 0.0
+        return self.rounding + fold > self.allowed / 2
+
+    def tells(self, value, part=SEEN) -> bool:
+        return self.allowed <= part * max(abs(value), abs(self.slope))
+
+
+class _Probe:
+    """f near a point, always on copies; its rounding, and its slopes by either judge."""
+
+    def __init__(self, f, points, named, unit):
+        self.f, self.points, self.named = f, points, named
+        self.rng = np.random.default_rng(0)
+        first = self.raw(points)
+        self.unit = max(unit, _unit(first))  # the rounding unit that f seems to compute in
+        self.here = self.value(points)
+        if not np.isfinite(self.here):
+            raise ValueError("f is not finite at point, so its differences say nothing")
+        self.steady = self.here == float(first)
+        far = [self.away(self.shifted(1 / 8, floor=1.0)) for _ in range(2)]
+        changes = [abs(value - self.here) for value in far if np.isfinite(value)]
+        self.noise = max(self.measured_noise(), abs(self.here - float(first)))
+        self.far = max([self.noise, *changes])  # how much f changes a long step away
+
+    def raw(self, points, real=True):
+        copies = {name: x.copy()[()] for name, x in points.items()}
+        return _scalar(self.f(copies if self.named else copies["x"]), real)
+
+    def value(self, points) -> float:
+        return float(self.raw(points))
+
+    def away(self, points) -> float:
+        """f away from the point, where it may be undefined: then nan."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.value(points)
+        except (ArithmeticError, ValueError):
+            return np.nan
+
+    def placed(self, name, index, value, points=None):
+        """The points, with `value` at one place."""
+        points = self.points if points is None else points
+        x = points[name].astype(np.result_type(float, value))
+        x[index] = value
+        return {**points, name: x}
+
+    def shifted(self, size, floor=None):
+        """The points, every entry moved at random by up to `size` times its own size.
+
+        An entry counts as at least `floor`, or else as the root mean square of its array.
+        """
+        shifted = {}
+        for name, x in self.points.items():
+            least = floor or (np.sqrt(np.mean(x**2)) if x.any() else 1.0)
+            scale = np.maximum(np.abs(x), least)
+            shifted[name] = np.asarray(x + size * scale * self.rng.uniform(-1, 1, x.shape))
+        return shifted
+
+    def measured_noise(self) -> float:
+        """The rounding of f: sixth differences of nine values along a line.
+
+        A smooth f leaves nothing else in them where the values are close together. If they are
+        so close that most are equal, they are taken farther apart, and an f that rounds so
+        coarsely does not compute in float64. One line is at the point, and one a step away,
+        where f is rounded differently if the point is a minimum.
+        """
+        noise = EPS / 2 * abs(self.here)
+        for centre in self.points, self.shifted(2.0**-17, floor=1.0):
+            for spacing in (1e-9, 1e-7, 1e-5, 1e-3):
+                ends = self.shifted(spacing)
+                steps = {name: ends[name] - x for name, x in self.points.items()}
+                line = [
+                    self.away({n: np.asarray(x + j * steps[n]) for n, x in centre.items()})
+                    for j in range(-4, 5)
+                ]
+                if not np.isfinite(line).all():
+                    break
+                if len(set(line)) > 4:
+                    found = float(np.sqrt(np.mean(np.diff(line, 6) ** 2) / 924))  # binomial(12, 6)
+                    if spacing > 1e-9 and found > 1e-9 * abs(self.here):
+                        self.unit = max(self.unit, float(np.finfo(np.float32).eps))
+                    noise = max(noise, found)
+                    break
+        return noise
+
+    def difference(self, name, index, h) -> _Look:
+        """The slope from f at distances h and h/2 to either side, free of the term in h^2."""
+        x = self.points[name][index]
+        places = x - h, x - h / 2, x + h / 2, x + h
+        if len({*places, x}) < 5:
+            raise ValueError(f"h = {h} is lost beside x = {x}: take a larger h")
+        f = [self.away(self.placed(name, index, place)) for place in places]
+        if not np.isfinite(f).all():
+            return _Look(np.nan, np.inf, h=h)
+        a, b, c, d = f
+        inner, outer = (c - b) / (places[2] - places[1]), (d - a) / (places[3] - places[0])
+        fold = abs(a - 4 * b + 6 * self.here - 4 * c + d) / h
+        rounding = 9 * max(self.noise, EPS / 2 * max(map(abs, f))) / h
+        slope = float(inner + (inner - outer) / 3)
+        return _Look(slope, float(abs(inner - outer) + fold + rounding), rounding, fold, h)
+
+    def imaginary(self, name, index, points=None) -> float:
+        """The slope by the complex step; raises whatever an f does that does not take it."""
+        points = self.points if points is None else points
+
+        def alone(x):
+            return self.raw(self.placed(name, index, x, points), real=False)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ComplexWarning)
+            try:
+                return float(complex_step(alone, points[name][index]))
+            except ComplexWarning as dropped:
+                raise ValueError(
+                    "f does not take complex arguments: use the central difference"
+                ) from dropped
+
+    def spread(self, name, index, slope) -> float:
+        """How far rounding, of the point and on the way, may move a complex step."""
+        others = [self.imaginary(name, index, self.shifted(8 * self.unit)) for _ in range(3)]
+        return 2 * max(abs(other - slope) for other in others)
+
+    def rise(self, name, index) -> float:
+        """How steep f is on average over a long step, to the steeper side."""
+        x = self.points[name][index]
+        step = max(1.0, abs(x)) / 8
+        ends = [self.away(self.placed(name, index, x + s)) for s in (-step, step)]
+        rise = max(abs(end - self.here) for end in ends)
+        return rise / step if np.isfinite(rise) else 0.0
+
+
+class _Trial:
+    """What is claimed of the slopes of f, entry by entry, and what the judges say."""
+
+    def __init__(self, probe, claims, method, tolerance, h):
+        self.probe, self.claims, self.method, self.h = probe, claims, method, h
+        least = 1e3 * probe.unit
+        self.near = max(1e-7, least) if tolerance is None else tolerance
+        self.exact = max(1e-12, least) if tolerance is None else tolerance
+        self.takes_complex = method != DIFFERENCE
+        self.asked, self.references = 0, {}
+        self.places = [(n, index) for n, x in claims.items() for index in np.ndindex(x.shape)]
+        self.looks = {place: self.first_look(place) for place in self.places}
+        self.sizes = dict.fromkeys(claims, 0.0)  # the largest entry of each array
+        for place, look in self.looks.items():
+            values = abs(self.got(place)), abs(look.slope), self.sizes[place[0]]
+            self.sizes[place[0]] = max(value for value in values if np.isfinite(value))
+
+    def got(self, place) -> float:
+        return float(self.claims[place[0]][place[1]])
+
+    def entry(self, place) -> Entry:
+        got, expected = self.got(place), self.looks[place].slope
+        gap, size = abs(got - expected), max(self.sizes[place[0]], abs(expected))
+        error = float(gap / size if 0 < gap < np.inf else gap)
+        return Entry(*place, got, expected, np.inf if np.isnan(error) else error)
+
+    def report(self) -> Report:
+        verdicts = {place: self.at_first(place) for place in self.places}
+        for place in sorted(self.places, key=lambda place: -self.entry(place).error):
+            if verdicts[place] == SUSPECT:
+                verdicts[place] = self.closer(place)
+            if verdicts[place] == WRONG:
+                raise GradientError(str(self.entry(place)))
+        for place in self.places:
+            if verdicts[place] == HIDDEN:
+                verdicts[place] = self.closer(place)
+        wrong = [self.entry(place) for place in self.places if verdicts[place] == WRONG]
+        if wrong:
+            raise GradientError(str(max(wrong, key=lambda entry: entry.error)))
+
+        entries = {place: self.entry(place) for place in self.places}
+        doubtful = {}
+        for place, verdict in verdicts.items():
+            if verdict == ZERO:
+                entries[place] = entries[place]._replace(error=0.0)
+            elif verdict != RIGHT:
+                doubtful.setdefault((place[0], verdict), []).append(place)
+        doubts = []
+        for (_, why), places in doubtful.items():
+            worst = max(places, key=lambda place: self.looks[place].allowed)
+            doubts.append(Doubt(len(places), entries[worst], self.looks[worst].allowed, why))
+        report = Report(
+            self.method if self.method != AUTO else DIFFERENCE,
+            len(entries),
+            max(entries.values(), key=lambda entry: entry.error),
+            tuple(doubts),
+            self.asked,
+        )
+        if any(not d.allowed <= SEEN * self.sizes[d.entry.array] for d in doubts):
+            raise Undecided(report)
+        return report
+
+    def first_look(self, place) -> _Look:
+        if self.method == COMPLEX:
+            return _Look(self.probe.imaginary(*place), 0.0)
+        return self.probe.difference(*place, self.step(place))
+
+    def step(self, place) -> float:
+        return self.h or 2.0**-17 * max(1.0, abs(self.probe.points[place[0]][place[1]]))
+
+    def at_first(self, place) -> str:
+        got, look = self.got(place), self.looks[place]
+        if not np.isfinite(got):
+            return WRONG
+        if self.method == COMPLEX and self.reference(place[0]) is False:
+            return HIDDEN
+        if look.contradicts(got, self.exact if self.method == COMPLEX else self.near):
+            return SUSPECT
+        part = SEEN if not self.takes_complex else min(SEEN, 100 * self.near)  # else ask it
+        return RIGHT if look.tells(got, part) else HIDDEN
+
+    def closer(self, place) -> str:
+        """The verdict on an entry that the first look left open; looks[place] becomes its judge."""
+        arbiter = self.arbiter(place)
+        looks = [] if self.method == COMPLEX else [self.looks[place]]
+        verdict = None
+        if looks:
+            self.looks[place], verdict = self.weighed(place, arbiter, looks)
+        if verdict not in (RIGHT, ZERO):
+            looks = self.more(place, looks)
+            self.looks[place], verdict = self.weighed(place, arbiter, looks)
+        return verdict
+
+    def weighed(self, place, arbiter, looks) -> tuple[_Look, str]:
+        """The look that judges an entry, and its verdict, from a complex step and differences."""
+        got, best = self.got(place), min(looks, key=lambda look: look.allowed)
+        near = [look for look in looks if look.h <= 64 * best.h]  # a curve misleads longer steps
+        agree = not any(look.contradicts(best.slope, 0.0, best.allowed) for look in near)
+        if _at_kink(looks):
+            return best, KINK
+        if arbiter and agree and best.contradicts(arbiter.slope, self.near):
+            if self.method == COMPLEX and not best.contradicts(got, self.near):
+                gap = abs(best.slope - arbiter.slope)
+                return arbiter._replace(allowed=gap), NOT_ANALYTIC
+            arbiter = None
+        if arbiter and arbiter.contradicts(got, self.exact):
+            if (verdict := self.as_rounded(place, arbiter)) is not None:
+                return arbiter, verdict
+            sure = agree and best.contradicts(got, self.near)
+            sure = sure or (arbiter.slope and self.trusted(place[0]))
+            return (arbiter, WRONG) if sure else (best, self.why(best))
+        if arbiter and arbiter.slope and arbiter.tells(got):
+            return arbiter, RIGHT
+        if arbiter and max(abs(got), abs(arbiter.slope)) <= arbiter.allowed:
+            if self.beside(place, arbiter.allowed / self.near) and self.trusted(place[0]):
+                return arbiter, ZERO
+        if best.contradicts(got, self.near):
+            verdict = self.as_rounded(place, best) or WRONG
+            return best, verdict if agree else CURVED
+        if best.tells(got):
+            return best, RIGHT
+        if self.is_zero(place, best):
+            return best, ZERO
+        return (arbiter, NOISE) if arbiter and arbiter.slope else (best, self.why(best))
+
+    def as_rounded(self, place, look) -> str | None:
+        """The verdict where a claim differs from its judge by no more than both are rounded.
+
+        A slope is rounded where it is added up and where a derivative, such as 1 - a^2, cancels.
+        Either can take some units in the last place of the largest slopes of the array, or of
+        those of f nearby.
+        """
+        got = self.got(place)
+        gap, size = abs(got - look.slope), max(abs(got), abs(look.slope))
+        nearby = self.probe.far / max(1.0, abs(self.probe.points[place[0]][place[1]]))
+        largest = max(self.sizes[place[0]], nearby, self.probe.rise(*place))
+        if gap <= self.near * size and gap <= 64 * self.probe.unit * abs(self.probe.here):
+            return RIGHT
+        if gap > 64 * self.probe.unit * largest:
+            return None
+        if gap <= SEEN * size:
+            return RIGHT
+        return ZERO if got == 0 else NOISE
+
+    def is_zero(self, place, look) -> bool:
+        """Whether a claim is zero for its rounding, and a difference, as far as it matters."""
+        least = max(abs(self.got(place)) / (4 * self.probe.unit), look.allowed / self.near)
+        return np.isfinite(look.slope) and self.beside(place, least)
+
+    def beside(self, place, least) -> bool:
+        """Whether slopes are this large in the same array, or on the way to a distant point."""
+        if least <= self.sizes[place[0]]:
+            return True
+        rise = self.probe.rise(*place)
+        return least <= rise or self.got(place) == self.looks[place].slope == rise == 0
+
+    def arbiter(self, place) -> _Look | None:
+        """The complex step, if f takes it; how far it may be off is measured if it matters."""
+        if not self.takes_complex:
+            return None
+        got = self.got(place)
+        try:
+            look = _Look(self.probe.imaginary(*place), 0.0)
+            if look.contradicts(got, self.exact):
+                look = look._replace(allowed=self.probe.spread(*place, look.slope))
+        except Exception:  # whatever f does with a complex number that it cannot take
+            self.takes_complex = False
+            return None
+        self.asked += 1
+        return look if np.isfinite(look.slope) and np.isfinite(look.allowed) else None
+
+    def more(self, place, looks) -> list[_Look]:
+        """Differences at other steps: to confirm a contradiction, or because none could tell."""
+        h, got = self.step(place), self.got(place)
+        looks = looks or [self.probe.difference(*place, h)]
+        if looks[0].contradicts(got, self.near):
+            looks = looks + [self.probe.difference(*place, step) for step in (h / 4, 4 * h)]
+        if self.h is None:
+            for factor in (2.0**5, 2.0**10):
+                best = min(looks, key=lambda look: look.allowed)
+                if best.tells(got):
+                    break
+                step = h * factor if best.noisy else h / factor
+                looks = looks + [self.probe.difference(*place, step)]
+        return looks
+
+    def reference(self, name) -> bool | None:
+        """Whether differences bear out the complex step at the largest entry of an array."""
+        if name not in self.references:
+            places = [place for place in self.places if place[0] == name]
+            place = max(places, key=lambda place: np.nan_to_num(abs(self.looks[place].slope)))
+            best = min(self.more(place, []), key=lambda look: look.allowed)
+            slope = self.probe.imaginary(*place)
+            sharp = best.allowed <= abs(slope) / 10
+            borne_out = not best.contradicts(slope, self.near)
+            self.references[name] = borne_out if sharp or not borne_out else None
+        return self.references[name]
+
+    def trusted(self, name) -> bool:
+        """Whether the complex step is borne out in this array, or else in all that can tell."""
+        if (here := self.reference(name)) is not None:
+            return here
+        others = {self.reference(place[0]) for place in self.places}
+        return True in others and False not in others
+
+    def why(self, look) -> str:
+        if not np.isfinite(look.slope):
+            return OUTSIDE
+        if not look.noisy:
+            return CURVED
+        if not self.probe.steady:
+            return RANDOM
+        return PRECISION if self.probe.unit > EPS else ROUNDING
+
+
+def _at_kink(looks) -> bool:
+    """Whether slopes to the left and right differ, as much at a small step as at a large one."""
+    small, large = (pick(looks, key=lambda look: look.h) for pick in (min, max))
+    if small.h == large.h:
+        return False
+    return small.fold > max(large.fold / 2, small.allowed / 2, 10 * small.rounding)
+
+
+def _unit(value) -> float:
+    """The rounding unit of what a value is stored in."""
+    dtype = getattr(value, "dtype", None)
+    floats = isinstance(dtype, np.dtype) and dtype.kind in "fc"
+    return max(EPS, float(np.finfo(dtype).eps)) if floats else EPS
 
 
 def _floats(value):

@@ -5,14 +5,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from benchmarks.gradient_checks import JUDGES, random_case, run
 from companion.check import (
     GradientError,
+    Undecided,
     adjoint_gap,
     central_difference,
     check_gradient,
     complex_step,
     relative_error,
 )
+from companion.network import Network, Parameters
 
 
 def wave(x):  # analytic, and not separable
@@ -25,6 +28,7 @@ def wave_gradient(x):
 
 
 X = np.array([[0.3, -1.1], [0.7, 0.2]])
+METHODS = ["auto", "central difference", "complex step"]
 
 
 def test_published_finite_differences():
@@ -151,19 +155,213 @@ def test_a_difference_is_divided_by_what_its_step_became():
     assert central_difference(lambda x: x, 0.1) == 1.0
 
 
-@np.errstate(invalid="ignore")
-def test_a_judge_that_has_no_number_refuses():
-    with pytest.raises(GradientError, match="expected nan"):
-        check_gradient(lambda x: np.sqrt(x).sum(), [1e-7], [0.5e7**0.5])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_edge_of_the_domain_within_a_step_is_no_fault(method):
+    def root(x):
+        return np.sqrt(x).sum()
+
+    right = [0.5 * 1e7**0.5]
+    assert check_gradient(root, [1e-7], right, method=method).verdict == "right"
+    with pytest.raises(GradientError, match="expected 1581.13"):
+        check_gradient(root, [1e-7], [0.5e7**0.5], method=method)
+    if method == "central difference":
+        with pytest.raises(Undecided, match="f is not finite a step away"):
+            check_gradient(root, [1e-7], right, method=method, h=1e-6)
 
 
 def high(x):
     return 1e12 + (x**2).sum()
 
 
+def test_a_constant_hides_a_slope_from_differences_and_not_from_the_complex_step():
+    assert check_gradient(high, X, 2 * X).arbitrated == 4
+    with pytest.raises(GradientError):
+        check_gradient(high, X, 2.01 * X)
+
+
+def squares(x):
+    return ((x - 1) ** 2).sum()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_noise_is_not_divided_by_noise(method):
+    for f, x in [(squares, np.ones(4)), (lambda x: (x**3).sum(), 0.0), (lambda x: x**4, 0.0)]:
+        report = check_gradient(f, x, np.zeros(np.shape(x)), method=method)
+        assert report.verdict == "right" and report.worst.error == 0.0
+    with pytest.raises(GradientError, match=r"x\[2\]: got 1e-09"):
+        check_gradient(squares, np.ones(4), np.array([0, 0, 1e-9, 0]), method=method)
+
+
+def network_case(seed, sizes, sigma="sigmoid", exact=False, **scale):
+    rng = np.random.default_rng(seed)
+    net = Network(sizes, sigma, "quadratic")
+    p = net.initial(rng=rng, biases="unit")
+    x = rng.normal(size=(sizes[0], 3)) * scale.get("x", 1.0)
+    y = net.output(p, x) if exact else rng.random((sizes[-1], 3))
+    gradient = net.backward(p, net.forward(p, x), y)
+    return lambda arrays: net.cost_of(Parameters.from_named(arrays), x, y), p, gradient
+
+
+@pytest.mark.parametrize("sizes", [[3, 2], [4, 3, 2]])
+def test_a_network_at_its_own_output(sizes):
+    for seed in range(5):
+        f, p, gradient = network_case(seed, sizes, "identity", exact=True)
+        assert check_gradient(f, p.named(), gradient.named()).verdict == "right"
+
+
+@pytest.mark.parametrize("L", [6, 12])
+def test_deep_networks_are_right(L):
+    for seed in range(2):
+        f, p, gradient = network_case(seed, [3] + [4] * L + [2])
+        assert check_gradient(f, p.named(), gradient.named()).verdict == "right"
+
+
+def test_a_sign_in_the_first_of_many_layers_is_seen_or_doubted():
+    f, p, gradient = network_case(1, [3] + [5] * 18 + [2])
+    gradient.W[1] *= -1
+    with pytest.raises((GradientError, Undecided), match=r"W\^1\["):
+        check_gradient(f, p.named(), gradient.named())
+
+
+def test_a_curved_function_gets_a_smaller_step_or_says_so():
+    """A raw row with entries up to 99: truncation is no longer small beside the slope."""
+    x = np.zeros((48, 1))
+    for place, value in {3: 13, 4: 5, 11: 59, 12: 44, 18: 2, 19: 99, 20: 88, 26: 1, 27: 90,
+                         28: 80, 35: 63, 36: 54, 43: 44, 44: 44}.items():  # fmt: skip
+        x[place] = value
+    net = Network([48, 5, 2], ["tanh", "identity"], "quadratic")
+    p = net.initial(rng=np.random.default_rng(0))
+    y = np.array([[0.0], [1.0]])
+    gradient = net.backward(p, net.forward(p, x), y)
+
+    def f(arrays):
+        return net.cost_of(Parameters.from_named(arrays), x, y)
+
+    assert check_gradient(f, p.named(), gradient.named()).verdict == "right"
+
+    def wave_of_short_length(x):
+        return np.sin(1e6 * x)
+
+    slope = 1e6 * np.cos(1e6)
+    for h in (None, 1e-9):
+        check_gradient(wave_of_short_length, 1.0, slope, method="central difference", h=h)
+    with pytest.raises(Undecided, match="f is too curved for the step"):
+        check_gradient(wave_of_short_length, 1.0, slope, method="central difference", h=1e-5)
+    with pytest.raises(GradientError):
+        check_gradient(wave_of_short_length, 1.0, 1.01 * slope)
+
+
+def two_sizes(d):
+    return 1e3 * d["a"].sum() + 1e-9 * d["b"].sum()
+
+
+def test_what_rounding_hides_is_told_array_by_array():
+    point = {"a": np.ones(3), "b": np.ones(2)}
+    right = {"a": np.full(3, 1e3), "b": np.full(2, 1e-9)}
+    assert check_gradient(two_sizes, point, right).arbitrated == 2
+    with pytest.raises(GradientError, match=r"b\[0\]: got 2e-09, expected 1e-09"):
+        check_gradient(two_sizes, point, {**right, "b": np.full(2, 2e-9)})
+    with pytest.raises(Undecided, match="2 entries of b, such as .* rounding hides it") as caught:
+        check_gradient(two_sizes, point, right, method="central difference")
+    report = caught.value.report
+    assert report.verdict == "cannot tell" and report.entries == 5
+    assert [(d.entry.array, d.entries) for d in report.doubts] == [("b", 2)]
+
+
+def test_an_entry_too_small_beside_its_array_is_counted_and_does_not_raise():
+    slopes = np.array([1.0, 1e-14])
+    report = check_gradient(lambda x: x @ slopes, [1, 1], slopes, method="central difference")
+    assert report.verdict == "cannot tell" and report.doubts[0].entry.index == (1,)
+    assert "cannot tell: x[1]" in str(report)
+    assert check_gradient(lambda x: x @ slopes, [1, 1], slopes).verdict == "right"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_arguments_are_copies_and_lists_are_points(method):
+    def in_place(v):
+        v *= 2
+        return (v**2).sum()
+
+    x = np.array([2.0, 1.0])
+    assert check_gradient(in_place, x, 8 * x, method=method).verdict == "right"
+    assert check_gradient(in_place, [2, 1], [16, 8], method=method).verdict == "right"
+    np.testing.assert_array_equal(x, [2, 1])
+    shared = {"a": x, "b": x}
+    check_gradient(lambda d: in_place(d["a"]) + in_place(d["b"]), shared,
+                   {"a": 8 * x, "b": 8 * x}, method=method)  # fmt: skip
+    np.testing.assert_array_equal(x, [2, 1])
+
+
+def test_single_precision_is_named():
+    def single(v):
+        return (np.asarray(v, dtype=np.float32) ** 2).sum()
+
+    point, right = [0.3, 0.7], np.array([0.6, 1.4])
+    assert check_gradient(single, point, right).verdict == "right"
+    assert check_gradient(lambda v: float(single(v)), point, right).verdict == "right"
+    with pytest.raises(GradientError):
+        check_gradient(single, point, right * [1, 1.1])
+    with pytest.raises(Undecided, match="float32"):
+        check_gradient(single, point, right, h=1e-5)
+    with pytest.raises(ValueError, match="does not take complex arguments"):
+        check_gradient(single, point, right, method="complex step")
+
+
+def hinge(v):
+    return (v * (v.real > 0)).sum()
+
+
+def test_kinks():
+    for method in METHODS:
+        assert check_gradient(hinge, [1e-7, 0.7], [1.0, 1.0], method=method).verdict == "right"
+    assert check_gradient(hinge, [0.0, 0.7], [0.0, 1.0]).verdict == "right"  # by convention
+    for claim, method in ((1.0, "auto"), (0.0, "central difference"), (0.5, "complex step")):
+        with pytest.raises(Undecided, match=r"x\[0\]: .* f has a kink there"):
+            check_gradient(hinge, [0.0, 0.7], [claim, 1.0], method=method)
+    with pytest.raises(Undecided, match="f has a kink there"):
+        check_gradient(lambda v: abs(v).sum(), [0.0, 0.7], [0.0, 1.0])
+
+
+def test_a_complex_step_that_lies_is_found_out():
+    def length(v):
+        return (v * np.conj(v)).sum()
+
+    def squared(v):
+        return length(v) if np.iscomplexobj(v) else length(v).real
+
+    point = np.array([3.0, 0.7])
+    assert check_gradient(squared, point, 2 * point).verdict == "right"
+    with pytest.raises(Undecided, match="differences contradict the complex step"):
+        check_gradient(squared, point, 2 * point, method="complex step")
+    for method in METHODS:
+        with pytest.raises(GradientError, match="expected 6"):
+            check_gradient(squared, point, 0 * point, method=method)
+
+
+def test_a_function_that_rolls_dice():
+    rng = np.random.default_rng(0)
+
+    def dice(x):
+        return float((x**2).sum().real + rng.normal())
+
+    with pytest.raises(Undecided, match="another value when it is called again"):
+        check_gradient(dice, np.ones(2), np.full(2, 2.0))
+
+
+def test_random_gradients_of_all_kinds():
+    """A few of the cases that `python -m benchmarks.gradient_checks` counts by the thousand."""
+    counts, _, bad, _ = run("companion", range(30))
+    assert not bad
+    assert counts["right", "right"] >= 20 and counts["wrong", "wrong"] >= 10
+    assert random_case(3).layers <= 20 and "companion" in JUDGES
+
+
 BAD = {
     "lost step": (lambda: central_difference(np.sin, 1.0, h=1e-17), "h = 1e-17 is lost beside"),
-    "large f": (lambda: check_gradient(high, X, 2 * X), "f is so large that its rounding moves"),
+    "large f": (lambda: check_gradient(high, X, 2 * X, method="central difference"),
+                "rounding hides it: give another h, take a constant off f"),
+    "complex gradient": (lambda: check_gradient(wave, X, 1j * X), "x must hold real numbers"),
+    "step lost": (lambda: check_gradient(wave, X, X, h=1e-17), "h = 1e-17 is lost beside"),
     "tolerance nan": (lambda: check_gradient(wave, X, X, tolerance=np.nan), "tolerance is nan"),
     "tolerance 5": (lambda: check_gradient(wave, X, X, tolerance=5), "tolerance is 5.0: give"),
     "two outputs": (lambda: central_difference(lambda x: x, X), "f must return one real number"),
