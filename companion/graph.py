@@ -24,6 +24,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -271,7 +272,8 @@ def short(number, digits: int, ends: int = 3) -> str:
     if isinstance(number, float):
         return f"{number + 0.0:.{digits}g}"
     if isinstance(number, np.ndarray):
-        return np.array2string(number, precision=digits, threshold=max(4, 2 * ends), edgeitems=ends)
+        text = np.array2string(number, precision=digits, threshold=max(4, 2 * ends), edgeitems=ends)
+        return re.sub(r"-(?=0\.0*(?:e[+-]\d+)?(?!\d))", " ", text)  # no -0., whatever was rounded to it
     return str(number)
 
 
