@@ -273,7 +273,7 @@ def short(number, digits: int, ends: int = 3) -> str:
         return f"{number + 0.0:.{digits}g}"
     if isinstance(number, np.ndarray):
         text = np.array2string(number, precision=digits, threshold=max(4, 2 * ends), edgeitems=ends)
-        return re.sub(r"-(?=0\.0*(?:e[+-]\d+)?(?!\d))", " ", text)  # no -0., whatever was rounded to it
+        return re.sub(r"-(?=0\.0*(?:e[+-]\d+)?(?!\d))", " ", text)  # 0. has no sign
     return str(number)
 
 

@@ -13,6 +13,7 @@ Prints what differs and a table, and returns 1 if anything does.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,8 @@ ROOT = Path(__file__).parents[1]
 STEADY = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}  # as in the Makefile
 CORES = ["Prescott", "Nehalem", "Haswell", "Zen", "SkylakeX"]
 SHAKEN = ["1", "2", "3", "up", "down"]
-LINES, LONG = 6, 200  # of what pytest says of a cell: the last lines, and how much of each
+COLOUR = re.compile(r"#x1B\[[\d;]*m")  # as IPython writes tracebacks, and XML shows them
+LINES, LONG = 4, 200  # of what pytest says of a cell: the last lines, and how much of each
 
 
 class Configuration(NamedTuple):
@@ -110,6 +112,7 @@ def compare(configuration: Configuration, notebooks: list[Path]) -> tuple[int, l
 
 def _said(case, why):
     """The notebook, the cell, and the last lines of what pytest said."""
+    why = COLOUR.sub("", why)
     place = f"{case.get('classname')} {case.get('name')}".replace(".ipynb", "")
     lines = [line.strip() for line in why.splitlines() if line.strip()]
     return "\n    ".join([place, *(line[:LONG] for line in lines[-LINES:])])

@@ -1,9 +1,9 @@
 """Numbers as another machine might compute them: results moved in their last bits.
 
 Another processor, BLAS, C library or Python sums in another order and rounds exp, log and powers
-otherwise. `shake` makes this process do so: every such result of NumPy, of `math`, of float ** and
-of `sum` moves by `size`, relative to itself or, for a sum, to the size of its terms. What is exact
-everywhere stays: elementwise + - * / and sqrt, sums of numbers with few bits such as 0.25, exp(0).
+otherwise. `shake` makes this process do so: every such result of NumPy, `math` and `sum` moves by
+`size`, relative to itself or, for a sum, to the size of its terms. What is exact everywhere stays:
+elementwise + - * / and sqrt, sums of numbers with few bits such as 0.25, exp(0).
 
     pytest --nbval --shake 1        runs every notebook shaken (conftest.py); see tools/portable.py
 """
@@ -97,7 +97,7 @@ def shake(seed: int | str, size: float = SIZE) -> None:
     _methods.umr_sum = total(_methods.umr_sum)  # .sum(), .mean(), .std() of an array
     builtin_sum, builtins.sum = builtins.sum, plain_sum
     _replace(np.ndarray, "__matmul__", total, total)
-    for kind in (np.ndarray, np.float64, float):
+    for kind in (np.ndarray, np.float64):  # int ** calls the slot of float, which has to stay
         _replace(kind, "__pow__", power, curve)
 
 
