@@ -3,7 +3,8 @@
 Another processor, BLAS, C library or Python sums in another order and rounds exp, log and powers
 otherwise. `shake` makes this process do so: every such result of NumPy, `math` and `sum` moves by
 `size`, relative to itself or, for a sum, to the size of its terms. What is exact everywhere stays:
-elementwise + - * / and sqrt, sums of numbers with few bits such as 0.25, exp(0).
+elementwise + - * / and sqrt, sums of numbers with few bits such as 0.25, exp(0). As on a real
+machine, the same computation gives the same result each time.
 
     pytest --nbval --shake 1        runs every notebook shaken (conftest.py); see tools/portable.py
 """
@@ -18,7 +19,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy._core import _methods
 
-SIZE = 1e-13
+SIZE = 1e-15  # five units in the last place; a central difference multiplies it by 1e5
+MIX = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: its multiples have bits without a pattern
 FEW = 2.0**20  # a number below it and a multiple of its inverse has few bits
 CURVES = (
     "exp exp2 expm1 log log2 log10 log1p logaddexp power float_power cbrt hypot sin cos tan sinh "
@@ -34,15 +36,21 @@ METHODS, SLOTS = 12, {"__pow__": 5, "__matmul__": 34}
 
 def shake(seed: int | str, size: float = SIZE) -> None:
     """Move results in this process from now on: each its own way, or all "up" or all "down"."""
-    rng = np.random.default_rng(seed if isinstance(seed, int) else 0)
-    way = {"up": [1.0], "down": [-1.0]}.get(seed, [1.0, -1.0])
+
+    def ways(result):
+        """Up or down, entry by entry, as its bits and the seed have it."""
+        if isinstance(seed, str):
+            return {"up": 1.0, "down": -1.0}[seed]
+        bits = np.atleast_1d(np.asarray(result.real, dtype=np.float64)).view(np.uint64)
+        mixed = (bits ^ (bits >> 29) ^ np.uint64(seed)) * np.uint64(MIX)
+        return np.where(mixed >> 63, 1.0, -1.0).reshape(np.shape(result))
 
     def moved(result, scale):
-        result_size = max(size, 2 * float(np.finfo(result.dtype).eps))
-        step = rng.choice(way, np.shape(result)) * result_size * scale
-        if isinstance(result, np.ndarray):
-            return np.add(result, step, out=result, casting="unsafe")
-        return result.dtype.type(result + step)
+        step = ways(result) * max(size, 2 * float(np.finfo(result.dtype).eps)) * scale
+        with np.errstate(all="ignore"):
+            if isinstance(result, np.ndarray):
+                return np.add(result, step, out=result, casting="unsafe")
+            return result.dtype.type(result + step)
 
     def curve(f):
         """A function whose result is rounded: it moves relative to itself."""
@@ -51,9 +59,10 @@ def shake(seed: int | str, size: float = SIZE) -> None:
             result = f(*args, **how)
             if not _rounded(result):
                 return result
-            if isinstance(result, float) and type(result) is float:
-                return float(moved(np.float64(result), abs(result) * (not _short(result))))
-            return moved(result, np.abs(result) * ~_short(result))
+            scale = np.where(_short(result), 0.0, np.abs(result))
+            if type(result) is float:
+                return float(moved(np.float64(result), scale))
+            return moved(result, scale)
 
         return shaken
 
