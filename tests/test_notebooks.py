@@ -306,7 +306,7 @@ def test_a_changed_long_text_is_described_in_a_line(report):
 
 def test_a_changed_frame_and_a_changed_order_are_described_in_a_line(report):
     assert "frame 2: 1 coordinates moved by more than 0.5; furthest, 2 to 3" in report
-    assert "['stdout', 'text/plain'] became ['stdout', 'text/plain', 'stdout']" in report
+    assert "another order: ['text/plain', 'stdout'] became ['stdout', 'text/plain']" in report
 
 
 def test_where_a_text_breaks_off_is_found():
