@@ -139,7 +139,7 @@ def test_portable_lists_the_cell_that_differs(tmp_path):
     path.write_text(as_text(nb), encoding="utf-8")
     assert compare(Configuration("here"), [path]) == (2, [])
     count, (said,) = compare(Configuration("elsewhere", {"WORLD": "another"}), [path])
-    assert count == 2 and "planted Cell 1" in said and "another" in said
+    assert count == 2 and "Cell 1" in said and "another" in said
     with pytest.raises(RuntimeError, match="nowhere: no report"):
         compare(Configuration("nowhere", options=["--no-such-option"]), [path])
 
@@ -165,7 +165,7 @@ def noisy(way):
     return draw.svg(draw.surface(cost, (-1, 1), (-1, 1)))
 
 
-def test_a_contour_hangs_on_no_last_bit():
+def test_a_contour_hangs_on_no_last_bit(book_style):
     assert noisy(0) == noisy(1) == noisy(-1)
 
 
@@ -183,5 +183,5 @@ def test_heights_that_differ_in_their_last_bits_alone_are_flat():
 def test_no_zero_has_a_sign():
     text = '<svg width="-0.001pt" d="M -0 1 L -1e-15 -0.002 L -0.5 -0.25"><style></style>'
     assert 'width="0pt" d="M 0 1 L 0 0 L -0.5 -0.25"' in tidy(text)
-    assert short(np.array([-0.0, -1.0, -1e-9]), 3) == short(np.array([0.0, -1.0, 0.0]), 3)
+    assert short(np.array([-0.0, -0.4, -0.0004]), 3) == short(np.array([0.0, -0.4, 0.0]), 3)
     assert short(np.array([-0.05, -0.5]), 3) == "[-0.05 -0.5 ]"
