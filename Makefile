@@ -23,11 +23,12 @@ endif
 endif
 PYTHON ?= python3
 
-.PHONY: help setup anew book test bench lab execute lock fresh clean
+.PHONY: help setup anew book test portable bench lab execute lock fresh clean
 
 help:
 	@echo "make book     build the book and print the address of its first page"
 	@echo "make test     run every test; every notebook is one of them"
+	@echo "make portable run the notebooks as other machines would, and list what differs"
 	@echo "make bench    time the trainer beside other libraries (installs them)"
 	@echo "make lab      edit the notebooks in JupyterLab"
 	@echo "make execute  run the notebooks and store their outputs; NB=book/x.ipynb for one"
@@ -67,6 +68,9 @@ book: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	  --doctest-modules --nbval --nbval-current-env --durations=10 --cov --cov-fail-under=98
+
+portable: $(READY)
+	$(BIN)/python tools/portable.py $(NB)
 
 # Competitors are extras: without them the others are timed.
 .venv/.bench: $(READY) benchmarks/requirements.txt

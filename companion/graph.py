@@ -25,6 +25,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import re
 import sys
 import threading
 import weakref
@@ -298,7 +299,8 @@ def short(number, digits: int, ends: int = 3) -> str:
     if isinstance(number, float):
         return f"{number + 0.0:.{digits}g}"
     if isinstance(number, np.ndarray):
-        return np.array2string(number, precision=digits, threshold=max(4, 2 * ends), edgeitems=ends)
+        text = np.array2string(number, precision=digits, threshold=max(4, 2 * ends), edgeitems=ends)
+        return re.sub(r"-(?=0\.0*(?:e[+-]\d+)?(?!\d))", " ", text)  # 0. has no sign
     return _written(number)
 
 

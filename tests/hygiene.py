@@ -8,6 +8,7 @@ import ast
 import re
 
 import nbformat
+from IPython.core.displayhook import DisplayHook
 
 from tools.execute import as_text
 
@@ -42,7 +43,7 @@ def problems(text: str, name: str) -> list[str]:
     found += _title(nb, name) + _order(nb) + _exercises(nb)
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "code":
-            judged = _outputs(cell) + _exemptions(cell) + _figures(cell)
+            judged = _outputs(cell) + _silence(cell) + _exemptions(cell) + _figures(cell)
             found += [f"cell {number}, {cell.source[:40]!r}: {problem}" for problem in judged]
     return found
 
@@ -97,6 +98,13 @@ def _outputs(cell):
         if match := MACHINE.search(words):
             found.append(f"prints a path of this machine: {match[0]!r}")
     return found
+
+
+def _silence(cell):
+    """A last `;` hides a result from whoever runs the notebook, and not from nbval."""
+    if DisplayHook.semicolon_at_end_of_expression(cell.source):
+        return ["ends with `;`, which hides its result here and not under nbval: `_ = ...` does"]
+    return []
 
 
 def _exemptions(cell):

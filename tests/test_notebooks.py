@@ -12,12 +12,15 @@ import pytest
 from hygiene import problems
 from nbformat import v4
 
-from tools.drawing import Drawing, first_difference
-from tools.execute import as_text
+from tools.drawing import Drawing, Player, first_difference
+from tools.execute import as_text, joined
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 SVG = '<svg><path d="M 0 0 L {x} 5.25" style="stroke: {colour}"/><text x="3">{label}</text></svg>'
+FRAME = '<path d="M {x} 0"/>'
+PLAYER = """<img alt="two steps" id="_anim_img{name}"><script>var lines = {lines};
+[[0,1],[0,2]].forEach(function(frame, i) {{}}); use("{name}")</script>"""
 
 RECORD = "application/vnd.companion.ledger+json"
 
@@ -144,6 +147,15 @@ PLANTED = {  # name: (what is done to the good notebook, what the judge must say
     "no exercise": (lambda nb: in_words(nb, "{exercise}", "{note}"), "no exercise here"),
     "another number": (lambda nb: nb.cells[0].update(source="# 4. Sweep"), "title"),
     "no title": (lambda nb: nb.cells.pop(0), "title"),
+    "a result hidden by ;": (lambda nb: nb.cells[1].update(source="x = 3\nx;"), "ends with `;`"),
+    "a result hidden by ; and a remark": (
+        lambda nb: nb.cells[1].update(source="draw();  # quietly\n\n# done"),
+        "ends with `;`",
+    ),
+    "a ; that hides nothing": (
+        lambda nb: nb.cells[1].update(source="x = 3; print(x, ';')  # one; two;"),
+        None,
+    ),
     "an editor's traces": (lambda nb: nb.cells[1].metadata.update(scrolled=True), "not written"),
 }
 
@@ -173,6 +185,21 @@ def draws(**new):
     return notebook(cell(SHOW.format("image/svg+xml", now), figure()))
 
 
+def player(x, name="0123abcd", head="<svg>"):
+    """The page of an animation, as companion.draw.animation writes it, with two frames."""
+    lines = json.dumps([head, FRAME.format(x=1), FRAME.format(x=x)])
+    return PLAYER.format(lines=lines, name=name)
+
+
+def plays(*args):
+    """A cell with a stored animation, and code that now makes it as the arguments say."""
+    now = SHOW.format("text/html", player(*args))
+    return notebook(cell(now, shown(**{"text/html": player(2.0)})))
+
+
+IN_TURN = "print('a'); display({'text/plain': 'b'}, raw=True); print('c')"
+SHOWN_B = shown(**{"text/plain": "b"})
+
 # Thousands of lines that are alike: pytest would take minutes to align them.
 TABLE = "for i in range(3000): print('row', i % 7, 'of a table', {})"
 
@@ -189,6 +216,32 @@ COMPARED = {  # name: (a notebook with stored outputs, how nbval must judge it)
     "curve-moved": (draws(x="14.5"), "failed"),
     "another-colour": (draws(colour="green"), "failed"),
     "another-label": (draws(label="t"), "failed"),
+    "same-animation": (plays(2.0), "passed"),
+    "animation-moved-a-little": (plays(2.2, "99999999"), "passed"),
+    "animation-moved": (plays(3.0), "failed"),
+    "another-animation": (plays(2.0, "0123abcd", "<svg >"), "failed"),
+    "in-turn": (
+        notebook(cell(IN_TURN, printed("a\n"), SHOWN_B, printed("c\n"))),
+        "passed",
+    ),
+    "sent-in-pieces": (
+        notebook(cell("print('a', flush=True); print('c')", printed("a\nc\n"))),
+        "passed",
+    ),
+    "in-another-order": (
+        notebook(cell(IN_TURN, printed("a\n"), printed("c\n"), SHOWN_B)),
+        "failed",
+    ),
+    "joined-across-a-display": (
+        notebook(cell(IN_TURN, printed("a\nc\n"), SHOWN_B)),
+        "failed",
+    ),
+    "text-after-its-display": (
+        notebook(
+            cell("print('a'); display({'text/plain': 'b'}, raw=True)", SHOWN_B, printed("a\n"))
+        ),
+        "failed",
+    ),
     "another-picture": (notebook(cell(SHOW.format("image/png", "aGEK"), png("aG8K"))), "failed"),
     "same-record": (notebook(cell(SHOW.format(RECORD, {"a": ["b"]}), BUNDLE)), "passed"),
     "another-record": (notebook(cell(SHOW.format(RECORD, {"a": ["c"]}), BUNDLE)), "failed"),
@@ -209,15 +262,13 @@ COMPARED = {  # name: (a notebook with stored outputs, how nbval must judge it)
 }
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """What a real run of nbval with our conftest says about the notebooks in COMPARED."""
-    folder = tmp_path_factory.mktemp("compared")
-    for name, (nb, _) in COMPARED.items():
+def run_nbval(folder, notebooks, *options):
+    """What a real run of nbval with our conftest says about notebooks, name -> notebook."""
+    for name, nb in notebooks.items():
         (folder / f"{name}.ipynb").write_text(nbformat.writes(nb), encoding="utf-8")
-    options = "-p conftest -p no:cacheprovider --nbval --nbval-current-env -rA --color=no"
+    ours = "-p conftest -p no:cacheprovider --nbval --nbval-current-env -rA --color=no"
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *options.split(), "--rootdir", folder, folder],
+        [sys.executable, "-m", "pytest", *ours.split(), *options, "--rootdir", folder, folder],
         env=os.environ | {"PYTHONPATH": str(ROOT), "COMPANION_DATA": str(folder)},
         capture_output=True,
         text=True,
@@ -225,10 +276,20 @@ def report(tmp_path_factory):
     return run.stdout
 
 
+def verdicts(report, name):
+    return re.findall(rf"^(PASSED|FAILED).*\b{name}\.ipynb.*", report, re.M)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """What nbval says about the notebooks in COMPARED."""
+    folder = tmp_path_factory.mktemp("compared")
+    return run_nbval(folder, {name: nb for name, (nb, _) in COMPARED.items()})
+
+
 @pytest.mark.parametrize("name, verdict", [(n, v) for n, (_, v) in COMPARED.items()], ids=COMPARED)
 def test_nbval_judges(report, name, verdict):
-    lines = re.findall(rf"^(PASSED|FAILED).*\b{name}\.ipynb.*", report, re.M)
-    assert lines == ([] if verdict == "skipped" else [verdict.upper()]), report
+    assert verdicts(report, name) == ([] if verdict == "skipped" else [verdict.upper()]), report
 
 
 def test_a_notebook_without_its_data_is_skipped_and_says_how_to_get_them(report):
@@ -243,10 +304,59 @@ def test_a_changed_long_text_is_described_in_a_line(report):
     assert "became 'row 0 of a table 7\\nrow 1" in report
 
 
+def test_a_changed_frame_and_a_changed_order_are_described_in_a_line(report):
+    assert "frame 2: 1 coordinates moved by more than 0.5; furthest, 2 to 3" in report
+    assert "another order: ['text/plain', 'stdout'] became ['stdout', 'text/plain']" in report
+
+
 def test_where_a_text_breaks_off_is_found():
     whole, part = "".join(map(str, range(100))), "0123456789"
     assert first_difference(whole, part) == [f"{whole[:60]!r}", f"became {part!r}"]
     assert first_difference(part, whole) == [f"{part!r}", f"became {whole[:60]!r}"]
+
+
+SIZED = (
+    '<svg viewBox="0 0 {size} 30" width="{size}pt"><rect x="1" width="{size}"/><g transform='
+    '"translate(3 4) rotate({turn})"><path style="stroke: {colour}; stroke-width: {wide}; '
+    'opacity: {opacity}"/></g></svg>'
+)
+SEEN = {"size": 226.79, "turn": -12.0, "colour": "#0b5cad", "wide": 1.5, "opacity": 0.3}
+
+
+@pytest.mark.parametrize(
+    "part, unseen, seen",
+    [
+        ("size", 226.791438, 228.0),
+        ("turn", -12.0000001, -15.0),
+        ("colour", "#0b5cae", "#0b5cbd"),
+        ("wide", 1.50000001, 1.8),
+        ("opacity", 0.30000001, 0.4),
+    ],
+)
+def test_every_number_of_a_figure_has_a_tolerance_that_is_smaller_than_the_eye_sees(
+    part, unseen, seen
+):
+    stored = Drawing(SIZED.format(**SEEN))
+    assert stored == Drawing(SIZED.format(**SEEN | {part: unseen}))
+    assert stored != Drawing(SIZED.format(**SEEN | {part: seen}))
+
+
+def test_zero_has_no_sign_and_a_number_that_is_no_measure_has_no_tolerance():
+    assert Drawing('<path d="M -0 1"/>') == Drawing('<path d="M 0 1"/>')
+    assert Drawing('<path id="line2d_1"/>') != Drawing('<path id="line2d_2"/>')
+    assert Drawing('<path d="M 0 1"/>') != Drawing('<path d="M 0 1 L 0 1"/>')
+
+
+def test_an_animation_has_the_frames_it_had():
+    stored = Player(player(2.0))
+    assert stored == Player(player(2.3, "89abcdef"))
+    assert stored != Player(player(2.0).replace("[0,1],", ""))
+    assert stored != Player("<p>no animation</p>")
+
+
+def test_what_a_cell_prints_is_joined_up_to_the_next_display():
+    sent = [printed("a"), printed("b"), figure(), printed("c"), printed("d", "stderr")]
+    assert [output.get("text") for output in joined(sent)] == ["ab", None, "c", "d"]
 
 
 def test_names_that_are_hashes_may_change_but_not_what_they_name():

@@ -49,10 +49,25 @@ def run(nb: nbformat.NotebookNode, folder: Path) -> None:
         kernel_name="python3",
         timeout=1200,  # seconds for one cell
         record_timing=False,
-        coalesce_streams=True,  # one output per stream, however the kernel cut it
         resources={"metadata": {"path": str(folder)}},
     )
     client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log, not what cells print
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
+
+
+def joined(outputs: list) -> list:
+    """The outputs of a cell, with what it prints without a break in one, however it was sent."""
+    found = []
+    for output in outputs:
+        before = found[-1] if found else {}
+        if output.output_type == "stream" == before.get("output_type"):
+            if output.name == before.name:
+                before.text += output.text
+                continue
+        found.append(output)
+    return found
 
 
 def main(paths: list[str]) -> int:

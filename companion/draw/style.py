@@ -94,8 +94,11 @@ def tidy(text: str) -> str:
     return text.replace("</style>", _SWAP + _CRISP + "</style>", 1)
 
 
-_COORDINATES = re.compile(r'(?<= d=")[^"]*|(?<= [xy]=")[^"]*|(?<=translate\()[^)]*')
-_DECIMALS = re.compile(r"-?\d+\.\d{3,}(?:e-\d+)?")
+_COORDINATES = re.compile(
+    r'(?<= d=")[^"]*|(?<= [xy]=")[^"]*|(?<= width=")[^"]*|(?<= height=")[^"]*'
+    r'|(?<= viewBox=")[^"]*|(?<=translate\()[^)]*'
+)
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}(?:e-\d+)?|-0\b(?!\.)|-?\d+(?:\.\d+)?e-\d+")
 _SWAP = (
     "@media (prefers-color-scheme:dark){"
     + "".join(
