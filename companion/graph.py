@@ -32,6 +32,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,13 @@ class Node:
     (Node(6.0 = 2 * x), Node(3.0, name='x'))
     """
 
+    _value: Any
+    _parents: tuple[Node, ...]
+    _partials: tuple[Any, ...]
+    _op: str
+    _args: tuple[Any, ...]
+    _name: str
+    _born: int
     __slots__ = ("__weakref__", "_args", "_born", "_name", "_op", "_parents", "_partials", "_value")
     __array_ufunc__ = None  # array * node asks the node, not each entry of the array
 

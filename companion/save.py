@@ -26,7 +26,7 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def save(path, network: Network, record: Record) -> None:
         "rng_state": record.rng_state,
     }
     network.check_parameters(record.parameters)
-    arrays = {"vector": record.parameters.vector}
+    arrays: dict[str, Any] = {"vector": record.parameters.vector}
     if record.velocity is not None:
         network.check_parameters(record.velocity)
         arrays["velocity"] = record.velocity.vector
@@ -110,7 +110,7 @@ def load(path) -> Saved:
         rng = np.random.Generator(BIT_GENERATORS[state["bit_generator"]]())
         rng.bit_generator.state = state
         cost, accuracy, seconds = about["measured"]
-        state = rng.bit_generator.state
+        state = dict(rng.bit_generator.state)
         record = Record(
             about["epoch"], cost, accuracy, seconds, found["vector"], state, found.get("velocity")
         )

@@ -133,8 +133,9 @@ Output v1 = c * d = 6.
         return " = ".join(filter(None, parts)) + (f" ({', '.join(more)})" if more else "")
 
     inputs = [node for node in order if not node.parents]
-    inner = [node for node in order if node.parents and node not in ends]
-    results = [node for node in order if node.parents and node in ends]
+    asked, computed = set(ends), [node for node in order if node.parents]
+    inner = [node for node in computed if node not in asked]
+    results = [node for node in computed if node in asked]
     sentences = [f"Computational graph of {_counted(len(order), 'node')}"]
     if len(order) <= MANY:
         sentences += _listed("Input", [said(node) for node in inputs])
