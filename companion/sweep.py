@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def adjoints(output: Node) -> dict[Node, float]:
     7.0
     """
     order = in_order([output])
-    bar = defaultdict(int, {output: 1})
+    bar: dict[Node, Any] = defaultdict(int, {output: 1})
     order.reverse()
     try:
         with np.errstate(over="ignore", invalid="ignore"):
