@@ -15,6 +15,9 @@ LOCK = $(UV) pip compile $(UPGRADE) --universal --generate-hashes --python-versi
 export OPENBLAS_NUM_THREADS = 1
 export PYTHONHASHSEED = 0
 
+# Where compiled files may not be kept, every process would compile SymPy and Matplotlib anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The stamp holds the name of the Python that made .venv: naming another one makes it anew.
 ifneq ($(origin PYTHON),undefined)
 ifneq ($(PYTHON),$(shell cat $(READY) 2>/dev/null))
