@@ -22,7 +22,7 @@ VIEWS = [  # width, theme, folds
 ]
 JUDGED_BY_AXE = VIEWS[:4:2]  # it takes seconds: each width once, and each theme
 PATIENCE = 600  # seconds: a busy machine is no fault of the page
-# What looks alike on every page, or is made of thousands of words coloured by the same few rules.
+# What looks alike on every page, and is made of thousands of words coloured by the same few rules.
 ALIKE = [".viewcode-block", ".highlight", "mjx-container"]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
@@ -31,6 +31,11 @@ SETTLE = """async () => {
   await window.MathJax?.startup?.promise;
   document.head.append(Object.assign(document.createElement("style"),
     {textContent: "* { transition: none !important; animation: none !important; }"}));
+}"""
+
+# Axe weighs every element of a page, also those that it is not asked about.
+PLAIN = """(alike) => {
+  document.querySelectorAll(alike.join(",")).forEach((e) => e.replaceChildren(e.textContent || "x"));
 }"""
 
 FOLD = """(folds) => {
@@ -103,16 +108,24 @@ def faults(browser: Browser, address: str, views=VIEWS, left_to_axe_elsewhere=AL
             found += _broken_links(page)
         if views:
             page.evaluate(AXE)
-        for width, theme, folds in views:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
-            page.evaluate(FOLD, folds)
-            seen = page.evaluate(LAYOUT)
-            if (width, theme, folds) in JUDGED_BY_AXE:
-                seen += page.evaluate(ACCESSIBILITY, left_to_axe_elsewhere)
-            found += [f"{width} pixels, {theme}, folds {folds}: {fault}" for fault in seen]
+        for view in views:
+            found += _in_view(page, view, LAYOUT)
+        if left_to_axe_elsewhere:
+            page.evaluate(PLAIN, left_to_axe_elsewhere)
+        for view in filter(JUDGED_BY_AXE.__contains__, views):
+            found += _in_view(page, view, ACCESSIBILITY, left_to_axe_elsewhere)
     return found
+
+
+def _in_view(page: Page, view: tuple[int, str, str], judge: str, *arguments) -> list[str]:
+    """What a judge, a function of JavaScript, finds in a view of the page."""
+    width, theme, folds = view
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
+    page.evaluate(FOLD, folds)
+    seen = page.evaluate(judge, *arguments)
+    return [f"{width} pixels, {theme}, folds {folds}: {fault}" for fault in seen]
 
 
 def _listen(page: Page, address: str, found: list[str]) -> None:
