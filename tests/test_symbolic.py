@@ -401,6 +401,41 @@ def test_sides_of_many_kinds():
         entry(BlockMatrix([[W], [W]]) * BlockMatrix([[a]]), p)
 
 
+def test_matrices_that_are_written_out_in_a_product():
+    X, x2, swap = matrix("X", 2, 2), vector("x", 2), sp.Matrix([[0, 1], [1, 0]])
+    prove(X * swap, sp.Matrix([[X[0, 1], X[0, 0]], [X[1, 1], X[1, 0]]]))
+    prove(swap * (swap * X), X)
+    prove((X * swap).T, swap * X.T)
+    prove(hadamard_product(X, sp.ImmutableMatrix(swap)), sp.Matrix([[0, X[0, 1]], [X[1, 0], 0]]))
+    prove(DiagMatrix(sp.ImmutableMatrix([u, v])) * x2, sp.Matrix([u * x2[0, 0], v * x2[1, 0]]))
+    for left, right in [(X * swap, swap * X), (2 * (X * swap), X * swap), (swap * X, X)]:
+        assert not same(left, right) and refute(left, right) is not None
+    with pytest.raises(ProofError, match="widths that are numbers"):
+        prove(matrix("Y", n, 2) * swap, matrix("Y", n, 2))
+
+
+def test_widths_of_zero_and_one():
+    prove(matrix("P", 2, 0) * matrix("Q", 0, 2), ZeroMatrix(2, 2))
+    assert not same(vector("e", 0).T * vector("e", 0), OneMatrix(1, 1))
+    with pytest.raises(ProofError, match="no entries, so nothing to prove"):
+        prove(vector("e", 0), 2 * vector("e", 0))
+    row = matrix("R", 1, n)
+    assert refute(row[p, q], 2 * row[p, q]).values[p] == 0  # it has no other row
+
+
+def test_powers_of_matrices_entry_by_entry():
+    X = matrix("X", 2, 2)
+    assert entry(sp.HadamardPower(X, X), i, j) == X[i, j] ** X[i, j]
+    assert entry(sp.HadamardPower(2, X), i, j) == 2 ** X[i, j]
+
+
+@pytest.mark.parametrize("side", [None, Lambda(t, t), {u: v}, iter([u]), sp.Eq(u, v), "u +"])
+def test_a_side_that_is_no_number_and_no_matrix_is_refused(side):
+    for ask in (same, refute):
+        with pytest.raises(ProofError, match="a side is a number or a matrix"):
+            ask(side, u)
+
+
 # The normal form keeps values: random expressions, computed before and after by plain loops.
 
 
@@ -479,6 +514,23 @@ def test_an_index_of_one_sum_may_leave_the_range_of_another():
     prove(Sum(sigma(inner), (i, 0, n - 1)), Sum(sigma(x[i, 0]), (i, 0, n - 1)))
     assert not same(Sum(one_if_equal(k, p, m), (k, 0, n - 1)), 1)  # p may be n or more
     assert not same(Sum(one_if_equal(k, m, n), (k, 0, n - 1)), 1)  # m is a width, not an index
+
+
+def picked_from(low, high, factor=S.One):
+    return Sum(KroneckerDelta(k, p, (low, high)) * factor, (k, low, high))
+
+
+def test_a_free_index_is_in_the_range_of_indices_only():
+    """Free indices lie below all widths: in no range from 1, of one number, or of none."""
+    from_zero = Symbol("d", integer=True, nonnegative=True)
+    for low, high in [(0, j), (0, 0), (1, n), (0, from_zero - 1), (0, n - 2), (0, p - 1)]:
+        assert not same(picked_from(low, high, x_[k, 0]), x_[p, 0]), (low, high)
+        assert not same(picked_from(low, high), 1), (low, high)
+    for low, high in [(0, j), (0, 0), (0, from_zero - 1)]:
+        assert refute(picked_from(low, high), S.One) is not None, (low, high)
+    for high in (1, 4, n - 1, n, n * m - 1):
+        prove(picked_from(0, high), 1)
+    prove(picked_from(0, n - 1, x_[n - 1 - k, 0]), x_[n - 1 - p, 0])
 
 
 def test_indices_of_nested_sums_are_kept_apart():
@@ -819,6 +871,8 @@ def test_unknown_functions():
 def test_what_has_no_values():
     with pytest.raises(ProofError, match="no value at any of 20"):
         refute(log(-exp(u)), u)
+    with pytest.raises(ProofError, match="no value at any of 20"):
+        refute(Sum(x5[k, 0], (k, 0, 7)), S.Zero)  # beyond the array
     with pytest.raises(ProofError, match="no numbers for Integral"):
         refute(sp.Integral(f(u), u), u)
     with pytest.raises(ProofError, match="doit"):

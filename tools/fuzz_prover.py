@@ -105,10 +105,10 @@ def fuzz(statements: int, seed: int = 0) -> Tally:
                 tally.proved[kind] += 1
             else:
                 tally.unproved.append((kind, left, right))
-            if refute(left, right, trials=1):
+            if refute(left, right, trials=1, simple=False):
                 tally.refuted_true.append((kind, left, right))
         wrong = spoilt(rng, right)
-        if tally.false.total() < statements and refute(left, wrong, trials=PLACES):
+        if tally.false.total() < statements and refute(left, wrong, PLACES, simple=False):
             tally.false[kind] += 1
             if _proved(left, wrong):
                 tally.proved_false.append((kind, left, wrong))
@@ -357,9 +357,8 @@ def spoilt(rng, expr):
     """`expr` with one thing changed, somewhere: an index, a factor, a sign, a function, a sum."""
     if isinstance(expr, MatrixExpr):
         return _spoilt_matrix(rng, expr)
-    parts = list(_parts(expr))
-    old = rng.choice(parts)
-    return _replaced_once(expr, old, _wrong(rng, old))
+    old, whole_with = rng.choice(list(_parts(expr)))
+    return whole_with(_wrong(rng, old))
 
 
 def _wrong(rng, old):
@@ -387,26 +386,25 @@ def _wrong(rng, old):
     return rng.choice([-old, 2 * old, old + 1])
 
 
-def _parts(expr):
-    """The numbers of which an expression is made, itself among them."""
-    yield expr
+def _parts(expr, whole_with=lambda new: new):
+    """The numbers of which an expression is made, itself among them.
+
+    Each comes with a function that gives the whole, with something else in that very place: a 0
+    may be the body of a sum and the place of an entry, too.
+    """
+    yield expr, whole_with
+    places = []
     if isinstance(expr, (Add, Mul, Pow, Max)) or (expr.is_Function and not _opaque(expr)):
-        for part in expr.args:
-            if isinstance(part, Expr) and not part.is_Number:
-                yield from _parts(part)
+        places = [at for at, part in enumerate(expr.args) if not part.is_Number]
     if isinstance(expr, Sum):
-        yield from _parts(expr.function)
-
-
-def _replaced_once(expr, old, new):
-    if expr == old:
-        return new
-    args = list(expr.args)
-    for place, part in enumerate(args):
-        if part.has(old):
-            args[place] = _replaced_once(part, old, new)
-            return expr.func(*args)
-    return expr
+        places = [0]
+    for place in places:
+        before, part, after = expr.args[:place], expr.args[place], expr.args[place + 1 :]
+        if isinstance(part, Expr):
+            yield from _parts(
+                part,
+                lambda new, before=before, after=after: whole_with(expr.func(*before, new, *after)),
+            )
 
 
 def _spoilt_matrix(rng, M):

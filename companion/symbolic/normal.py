@@ -13,7 +13,8 @@ The rules are those of finite sums, and each of them keeps the value:
     sum_i x_i = sum_k x_k                             names of the indices are fixed.
 
 The third rule needs p to lie in the range of the sum. It is used if the delta was born with that
-very range, and if p is a summation index of the same range, a number in it, or a free index.
+very range, and if p is a summation index of the same range, a number in it, or a free index: such
+a one lies below every width, so the range must be that of an index, from 0 to some width less 1.
 A product of sums is multiplied out to contract its deltas, and what is left is put apart again.
 """
 
@@ -161,12 +162,22 @@ def _contract(factors, limits, around):
 
 
 def _within(p, span, known):
-    """Is p in the range? A free index is taken to be: it is one if it may be 0, a width may not."""
+    """Is p in the range? A free index is taken to be: it is one if it may be 0, a width may not.
+
+    A range of length 1, or one that does not begin at 0, or ends at an index, is not that of all
+    free indices; nor is one that may be empty.
+    """
     if p in known:
         return known[p] == span
     if p.is_Symbol:
-        return p.is_integer and p.is_nonnegative and not p.is_positive
+        low, high = span
+        every = low == 0 and high != 0 and (high + 1).is_positive
+        return every and _is_index(p) and not any(map(_is_index, high.free_symbols))
     return p.is_Integer and (p - span[0]).is_nonnegative and (span[1] - p).is_nonnegative
+
+
+def _is_index(s):
+    return s.is_integer and s.is_nonnegative and not s.is_positive
 
 
 def _inside(factor, scope):

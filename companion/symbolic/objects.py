@@ -41,9 +41,11 @@ from sympy import (
     S,
     Sum,
     Symbol,
+    SympifyError,
     Transpose,
     Tuple,
     ZeroMatrix,
+    preorder_traversal,
     symbols,
     sympify,
 )
@@ -190,7 +192,8 @@ def entry(M: MatrixExpr, i, j=0) -> Expr:
         case HadamardProduct():
             return Mul(*(entry(A, i, j) for A in M.args))
         case HadamardPower():
-            return entry(M.base, i, j) ** M.exp
+            base, power = (entry(A, i, j) if A.is_Matrix else A for A in M.args)
+            return base**power
         case ElementwiseApplyFunction():
             return fresh(M.function)(entry(M.expr, i, j))
         case OneMatrix():
@@ -208,10 +211,18 @@ def _entry_of_product(coefficient, factors, i, j):
     first, *rest = factors
     if not rest:
         return coefficient * entry(first, i, j)
-    rest = MatMul(*rest)
-    if first.shape[1] == 1:
-        return coefficient * entry(first, i, 0) * entry(rest, 0, j)
-    return coefficient * sum_over(lambda k: entry(first, i, k) * entry(rest, k, j), first.shape[1])
+    rest, size = MatMul(*rest), sympify(first.shape[1])
+    if size == 0:
+        return S.Zero
+    if size == 1 or (size.is_Integer and _written_out(first, rest)):
+        terms = (entry(first, i, k) * entry(rest, k, j) for k in range(size))
+        return coefficient * Add(*terms)
+    return coefficient * sum_over(lambda k: entry(first, i, k) * entry(rest, k, j), size)
+
+
+def _written_out(*sides) -> bool:
+    """Whether a matrix whose entries are written out is among them: its places are numbers."""
+    return any(isinstance(part, MatrixBase) for M in sides for part in preorder_traversal(M))
 
 
 def _entry_of_blocks(row, column, i, j):
@@ -274,9 +285,10 @@ def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
     """What a statement says about numbers: (name of the entry or "", left, right).
 
     Two matrix expressions of equal shape give one pair, their entries (i, j) for two free indices
-    that neither of them uses; lists, tuples and explicit matrices give one for each entry.
+    that neither of them uses; lists, tuples and explicit matrices, also within products, give one
+    for each entry.
     """
-    if any(isinstance(side, (list, tuple, MatrixBase)) for side in (lhs, rhs)):
+    if any(isinstance(side, (list, tuple)) or _written_out(side) for side in (lhs, rhs)):
         left, right = _listed(lhs), _listed(rhs)
         if left.keys() != right.keys():
             raise ProofError(f"{len(left)} entries against {len(right)}, or another shape: "
@@ -288,20 +300,29 @@ def pairs(lhs, rhs) -> list[tuple[str, Expr, Expr]]:
             for place in left
             for where, l, right_entry in pairs(left[place], right[place])
         ]
-    lhs, rhs = sympify(lhs), sympify(rhs)
+    lhs, rhs = map(_number_or_matrix, (lhs, rhs))
     shapes = [side.shape if isinstance(side, MatrixExpr) else () for side in (lhs, rhs)]
     if shapes[0] != shapes[1]:
         raise ProofError(f"a shape {shapes[0]} against {shapes[1]}: {lhs} and {rhs}")
     check_letters(lhs, rhs)
     if not isinstance(lhs, MatrixExpr):
-        for side in (lhs, rhs):
-            if not isinstance(side, Expr):
-                raise ProofError(f"a side is a number or a matrix, got {side}")
         return [("", lhs, rhs)]
+    if 0 in lhs.shape:
+        raise ProofError(f"no entries, so nothing to prove: {lhs} and {rhs}")
     taken = {s.name for side in (lhs, rhs) for s in side.atoms(Symbol, MatrixSymbol)}
     letters = (s for s in chain("ijpqrs", map("i_{}".format, count(1))) if s not in taken)
     i, j = (S.Zero if size == 1 else indices(next(letters)) for size in lhs.shape)
     return [("", entry(lhs, i, j), entry(rhs, i, j))]
+
+
+def _number_or_matrix(side):
+    try:
+        read = sympify(side)
+    except SympifyError:
+        read = None
+    if not isinstance(read, (Expr, MatrixExpr)) or isinstance(read, Lambda):
+        raise ProofError(f"a side is a number or a matrix, got {side}")
+    return read
 
 
 def _listed(side):
@@ -311,7 +332,10 @@ def _listed(side):
                                                          map(sympify, side.shape)):  # fmt: skip
         rows, columns = map(int, side.shape)
         return {f"[{i}, {j}]": entry(side, i, j) for i in range(rows) for j in range(columns)}
-    raise ProofError(f"a list is compared with a list and a matrix with a matrix, got {side}")
+    raise ProofError(
+        "a list is compared with a list and a matrix with a matrix, explicit entries with widths "
+        f"that are numbers, got {side}"
+    )
 
 
 def fresh(expr, letters: bool = True):

@@ -54,7 +54,6 @@ from companion.symbolic.printing import is_number as _is_number
 DIGITS = 50
 GAP = Fraction(1, 10**20)
 
-
 PENCIL = [Fraction(v) for v in (1, 2, 3, 4, 5)], [Fraction(v, 2) for v in (-4, -2, -1, 1, 2, 4, 6)]
 DRAWS = 60  # for one choice of widths, once there is a counterexample
 
@@ -69,9 +68,9 @@ class Counterexample:
     entry      in a list or matrix, the place of what differs, such as "[1]"; else ""
     """
 
-    values: Mapping[Expr, object]
-    left: object
-    right: object
+    values: Mapping[Expr, Fraction | mpmath.mpf]
+    left: Fraction | mpmath.mpf
+    right: Fraction | mpmath.mpf
     arbitrary: tuple[str, ...] = ()
     counted: frozenset[Symbol] = frozenset()
     entry: str = ""
@@ -97,10 +96,12 @@ class Counterexample:
         return _text(self.left, digits) != _text(self.right, digits)
 
 
-def refute(lhs, rhs, trials: int = 20) -> Counterexample | None:
+def refute(lhs, rhs, trials: int = 20, simple: bool = True) -> Counterexample | None:
     """A place where the two sides differ, or None if there was none in so many random ones.
 
     The sides are what `same` takes. Indices in a counterexample count from 0.
+
+    simple   look for one that can be followed with a pencil, which takes longer
 
     Raises ProofError for what has no numbers, or no value at any place that was tried.
 
@@ -113,7 +114,7 @@ def refute(lhs, rhs, trials: int = 20) -> Counterexample | None:
     """
     statements = pairs(lhs, rhs)
     defined = not statements
-    for statement in statements:
+    for statement in statements if simple else []:
         if found := _by_pencil(*statement, trials):
             return found
     for seed in range(trials):
@@ -209,7 +210,7 @@ def _agree(gap, finer):
 
 
 class _Undefined(ArithmeticError):
-    """No real number: a division by 0, the logarithm of a negative number."""
+    """No real number: a division by 0, the logarithm of a negative number, no such entry."""
 
 
 def _letters(*sides):
@@ -234,6 +235,12 @@ class _World:
         drawn = {s: self._symbol(s) for s in self.named if _is_width(s)}
         fixed = [Fraction(int(size)) for size in shapes if size.is_Integer and size > 1]
         self.below = int(min([*drawn.values(), *fixed], default=2))
+        self.single = {  # indices of arrays that have but one row, or one column
+            place
+            for e in set().union(*(side.atoms(MatrixElement) for side in sides))
+            for place, size in zip(e.args[1:], e.parent.shape)
+            if size == 1
+        }
         known = {f for side in sides for f in side.atoms(Application)}
         kinked = any(isinstance(f, Heaviside | Max | Min | Abs | sign) for f in known)
         self.smooth = not kinked and any(
@@ -276,7 +283,8 @@ class _World:
         key = (s.name, s.dummy_index if isinstance(s, Dummy) else "", str(s.assumptions0))
         if _is_width(s):
             return Fraction(self.sizes[s]) if self.sizes else self._draw(key, (2, 3))
-        number = self._draw(key, range(self.below)) if s.is_integer else self._draw(key)
+        below = 1 if s in self.single else self.below
+        number = self._draw(key, range(below)) if s.is_integer else self._draw(key)
         number = abs(number) if s.is_positive else -abs(number) if s.is_negative else number
         for name, holds in s.assumptions0.items():
             if getattr(_sympy(number), f"is_{name}") is (not holds):
@@ -337,6 +345,8 @@ class _World:
                 return Fraction(int(of(expr.args[0]) == of(expr.args[1])))
             case MatrixElement() if isinstance(expr.parent, MatrixSymbol):
                 M, i, j = expr.parent, int(of(expr.i)), int(of(expr.j))
+                if not M.valid_index(i, j):
+                    raise _Undefined(f"{M} has no entry {i}, {j}")
                 return self._show(MatrixElement(M, i, j), self._draw((M.name, i, j)))
             case Sum():
                 return self._sum(expr.function, list(expr.limits), env)
