@@ -282,7 +282,7 @@ def run(name, seeds):
             for gradient, is_in in ((case.gradient, "right"), (wrong, truth)):
                 verdict, reason = JUDGES[name](case, gradient)
                 if reason:
-                    why[is_in, verdict, reason] += 1
+                    why[is_in, verdict, case.place, reason] += 1
                 if (is_in, verdict) == ("wrong", "doubted") and part > 1 / 500:
                     verdict = "right"
                 counts[is_in, verdict] += 1
