@@ -18,6 +18,7 @@ import json
 import platform
 import time
 from collections import Counter
+from functools import partial
 from importlib.metadata import version
 from multiprocessing import Pool
 from pathlib import Path
@@ -29,6 +30,7 @@ from companion.check import DIFFERENCE, GradientError, Undecided, check_gradient
 from companion.network import Network, Parameters
 
 EPS = np.finfo(float).eps
+BLOCK = 20  # cases between two looks at what was counted
 ENDS = [("identity", "quadratic"), ("sigmoid", "quadratic"), ("tanh", "quadratic"),
         ("sigmoid", "cross_entropy"), ("softmax", "softmax_cross_entropy")]  # fmt: skip
 HIDDEN = ["sigmoid", "tanh", "relu", "softplus", "identity"]
@@ -292,16 +294,24 @@ def run(name, seeds):
 
 
 def told(name, seeds, processes):
-    """What `run` counts, in parallel, as a dict for JSON, and the cases that went wrong."""
-    shares = 10 * processes
+    """What `run` finds, in parallel, as a dict for JSON: all so far, block by block."""
+    blocks = [seeds[i : i + BLOCK] for i in range(0, len(seeds), BLOCK)]
+    counts, why, bad, seconds, done = Counter(), Counter(), [], 0.0, 0
     with Pool(processes) as pool:
-        tasks = [(name, seeds[i::shares]) for i in range(shares)]
-        parts = pool.starmap(run, tasks, chunksize=1)
-    counts, why = (sum((part[k] for part in parts), Counter()) for k in (0, 1))
-    bad = sorted(case for part in parts for case in part[2])
-    table = {truth: {verdict: counts[truth, verdict] for verdict in VERDICTS} for truth in TRUTHS}
-    reasons = {", ".join(key): count for key, count in sorted(why.items())}
-    return {"counts": table, "why": reasons, "seconds": round(sum(part[3] for part in parts))}, bad
+        for block, part in zip(blocks, pool.imap(partial(run, name), blocks)):
+            counts, why, bad = counts + part[0], why + part[1], bad + part[2]
+            seconds, done = seconds + part[3], done + len(block)
+            table = {a: {b: counts[a, b] for b in VERDICTS} for a in TRUTHS}
+            reasons = {", ".join(key): count for key, count in sorted(why.items())}
+            yield {
+                "cases": done,
+                "first seed": seeds[0],
+                "counts": table,
+                "why": reasons,
+                "failed": bad,
+                "seconds": round(seconds),
+                "versions": versions(name),
+            }
 
 
 def main():
@@ -310,25 +320,24 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--judges", nargs="+", default=list(JUDGES)[:2], choices=JUDGES)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="a file to which the counts are added")
+    parser.add_argument("--json", type=Path, help="a file that keeps the counts as they grow")
     given = parser.parse_args()
     seeds = range(given.seed * 10**6, given.seed * 10**6 + given.cases)
     columns = [(truth, verdict) for truth in TRUTHS for verdict in VERDICTS]
     print("| judge | " + " | ".join(f"{a}: {b}" for a, b in columns) + " | s |")
     print("|---" * (len(columns) + 2) + "|")
-    found = {}
+    known = json.loads(given.json.read_text()) if given.json and given.json.exists() else {}
     for name in given.judges:
-        found[name], bad = told(name, seeds, given.processes)
-        cells = [str(found[name]["counts"][a][b]) for a, b in columns]
-        print(f"| {name} | " + " | ".join([*cells, str(found[name]["seconds"])]) + " |", flush=True)
-        for reason, count in found[name]["why"].items():
+        for found in told(name, seeds, given.processes):
+            if given.json:
+                given.json.write_text(json.dumps(known | {name: found}, indent=1) + "\n")
+        known[name] = found
+        cells = [str(found["counts"][a][b]) for a, b in columns]
+        print(f"| {name} | " + " | ".join([*cells, str(found["seconds"])]) + " |", flush=True)
+        for reason, count in found["why"].items():
             print(f"    {count} {reason}")
-        for case in bad[:20]:
+        for case in found["failed"][:20]:
             print("   ", *case)
-        found[name] |= {"cases": given.cases, "first seed": seeds[0], "versions": versions(name)}
-    if given.json:
-        known = json.loads(given.json.read_text()) if given.json.exists() else {}
-        given.json.write_text(json.dumps(known | found, indent=1) + "\n")
 
 
 def versions(name):

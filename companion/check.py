@@ -45,6 +45,9 @@ KINK = "f has a kink there: move the point"
 OUTSIDE = "f is not finite a step away: give a smaller h, or use the complex step"
 NOT_ANALYTIC = "differences contradict the complex step: f is not built from analytic steps"
 
+# what an f may raise for a complex number, or far from the point; a slip such as NameError is none
+REFUSALS = (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError)
+
 DIFFERENCE, COMPLEX, AUTO = "central difference", "complex step", "auto"
 RIGHT, ZERO, WRONG, SUSPECT, HIDDEN = "right", "zero", "wrong", "suspect", "hidden"
 
@@ -609,7 +612,7 @@ class _Trial:
             look = _Look(self.probe.imaginary(*place), 0.0)
             if look.contradicts(got, self.exact):
                 look = look._replace(allowed=self.probe.spread(*place, look.slope))
-        except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
+        except REFUSALS as error:
             self.takes_complex, self.refusal = False, f"{type(error).__name__}: {error}"
             return None
         self.asked += 1
@@ -657,10 +660,11 @@ class _Trial:
             there = {name: np.asarray(x + t * (end[name] - x)) for name, x in start.items()}
             return probe.raw(there, real=False)
 
-        if not np.isfinite(line(0.0)):
+        try:
+            along = _Probe(line, {"x": np.zeros(())}, False, probe.unit)
+            look, slope = along.difference("x", (), 2.0**-17), along.imaginary("x", ())
+        except REFUSALS:
             return False
-        along = _Probe(line, {"x": np.zeros(())}, False, probe.unit)
-        look, slope = along.difference("x", (), 2.0**-17), along.imaginary("x", ())
         return look.tells(slope, 0.1) and not look.contradicts(slope, self.near)
 
     def why(self, look) -> str:
