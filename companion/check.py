@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -34,12 +35,18 @@ SEEN = 2e-3  # an entry is told if its judge is off by less than this part of it
 
 ROUNDING = "rounding hides it: give another h, take a constant off f, or use the complex step"
 PRECISION = "f is rounded as if it computed in float32: compute it in float64"
-RANDOM = "f gives another value when it is called again: fix its random numbers"
+RANDOM = (
+    "f gives another value when it is called again at the same point: fix its random numbers, "
+    "and what it keeps from call to call"
+)
 NOISE = "it is no larger than the rounding of the gradient itself"
 CURVED = "f is too curved for the step: give a smaller h"
 KINK = "f has a kink there: move the point"
 OUTSIDE = "f is not finite a step away: give a smaller h, or use the complex step"
 NOT_ANALYTIC = "differences contradict the complex step: f is not built from analytic steps"
+
+# what an f may raise for a complex number, or far from the point; a slip such as NameError is none
+REFUSALS = (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError)
 
 DIFFERENCE, COMPLEX, AUTO = "central difference", "complex step", "auto"
 RIGHT, ZERO, WRONG, SUSPECT, HIDDEN = "right", "zero", "wrong", "suspect", "hidden"
@@ -96,17 +103,21 @@ class Doubt(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What `check_gradient` found: how it judged, how many entries, the worst, and its doubts."""
+    """What `check_gradient` found: how it judged, how many entries, the worst, and its doubts.
+
+    A doubt that matters beside the largest entry of its array makes the verdict "cannot tell".
+    """
 
     method: str
     entries: int
     worst: Entry
     doubts: tuple[Doubt, ...] = ()
     arbitrated: int = 0  # entries for which "auto" asked the complex step
+    decided: bool = True  # whether no doubt matters beside the largest entry of its array
 
     @property
     def verdict(self) -> str:
-        return "cannot tell" if self.doubts else "right"
+        return "right" if self.decided else "cannot tell"
 
     def __str__(self) -> str:
         text = f"{self.entries} entries against the {self.method}; worst at {self.worst}"
@@ -233,14 +244,15 @@ def check_gradient(
                cannot tell
 
     Right are entries beside which the judge is off by less than 1/500 of them, and entries that
-    are zero to within the rounding of the gradient itself. The report's `verdict` is "right" if
-    all are, and else "cannot tell", with `doubts` that say why, array by array. The error of an
-    entry is shown relative to the largest entry of its array.
+    are zero to within the rounding of the point or of the gradient itself. Of what is left, the
+    report's `doubts` say why it could not be told, array by array; its `verdict` is "right" if
+    they could change no entry by 1/500 of the largest entry of the array. The error of an entry
+    is shown relative to that largest entry.
 
     Raises GradientError where an entry is wrong, which names the array, the index, what was got
-    and what was expected; Undecided, a ValueError, where an entry cannot be told and an error
-    could hide that matters beside the largest entry of its array; and ValueError where names or
-    shapes differ, where the tolerance is not from 0 to less than 1, and where f is not finite.
+    and what was expected; Undecided, a ValueError, where a doubt could hide more than that; and
+    ValueError where names or shapes differ, where the tolerance is not from 0 to less than 1, and
+    where f is not finite.
 
     >>> print(check_gradient(lambda x: (x**3).sum(), [1.0, 2.0], [3.0, 12.0]))
     ... # doctest: +ELLIPSIS
@@ -314,10 +326,11 @@ class _Probe:
         if not np.isfinite(self.here):
             raise ValueError("f is not finite at point, so its differences say nothing")
         self.steady = self.here == float(first)
-        far = [self.away(self.shifted(1 / 8, floor=1.0)) for _ in range(2)]
-        changes = [abs(value - self.here) for value in far if np.isfinite(value)]
+        distant = [self.shifted(1 / 8, floor=1.0) for _ in range(2)]
+        distant.append({name: 0 * x for name, x in points.items()})  # where nothing is saturated
+        changes = [abs(value - self.here) for value in map(self.away, distant)]
         self.noise = max(self.measured_noise(), abs(self.here - float(first)))
-        self.far = max([self.noise, *changes])  # how much f changes a long step away
+        self.far = max([self.noise, *filter(np.isfinite, changes)])  # by how much f changes
 
     def raw(self, points, real=True):
         copies = {name: x.copy()[()] for name, x in points.items()}
@@ -434,13 +447,14 @@ class _Trial:
         least = 1e3 * probe.unit
         self.near = max(1e-7, least) if tolerance is None else tolerance
         self.exact = max(1e-12, least) if tolerance is None else tolerance
-        self.takes_complex = method != DIFFERENCE
+        self.takes_complex, self.refusal = method != DIFFERENCE, ""
         self.asked, self.references = 0, {}
         self.places = [(n, index) for n, x in claims.items() for index in np.ndindex(x.shape)]
         self.looks = {place: self.first_look(place) for place in self.places}
         self.sizes = dict.fromkeys(claims, 0.0)  # the largest entry of each array
         for place, look in self.looks.items():
-            values = abs(self.got(place)), abs(look.slope), self.sizes[place[0]]
+            slope = look.slope if look.tells(0.0) else 0.0  # rounding is no slope
+            values = abs(self.got(place)), abs(slope), self.sizes[place[0]]
             self.sizes[place[0]] = max(value for value in values if np.isfinite(value))
 
     def got(self, place) -> float:
@@ -450,7 +464,8 @@ class _Trial:
         got, expected = self.got(place), self.looks[place].slope
         gap, size = abs(got - expected), max(self.sizes[place[0]], abs(expected))
         error = float(gap / size if 0 < gap < np.inf else gap)
-        return Entry(*place, got, expected, np.inf if np.isnan(error) else error)
+        name, index = place
+        return Entry(name, index, got, expected, np.inf if np.isnan(error) else error)
 
     def report(self) -> Report:
         verdicts = {place: self.at_first(place) for place in self.places}
@@ -473,20 +488,28 @@ class _Trial:
                 entries[place] = entries[place]._replace(error=0.0)
             elif verdict != RIGHT:
                 doubtful.setdefault((place[0], verdict), []).append(place)
-        doubts = []
-        for (_, why), places in doubtful.items():
-            worst = max(places, key=lambda place: self.looks[place].allowed)
+        doubts, decided = [], True
+        for (name, why), places in doubtful.items():
+            worst = max(places, key=self.hidden)
             doubts.append(Doubt(len(places), entries[worst], self.looks[worst].allowed, why))
+            decided = decided and self.hidden(worst) <= SEEN * self.sizes[name]
         report = Report(
             self.method if self.method != AUTO else DIFFERENCE,
             len(entries),
             max(entries.values(), key=lambda entry: entry.error),
             tuple(doubts),
             self.asked,
+            decided,
         )
-        if any(not d.allowed <= SEEN * self.sizes[d.entry.array] for d in doubts):
+        if not decided:
             raise Undecided(report)
         return report
+
+    def hidden(self, place) -> float:
+        """How far an entry may be off, as far as its judge can tell."""
+        look = self.looks[place]
+        gap = abs(self.got(place) - look.slope) + look.allowed
+        return gap if np.isfinite(gap) else np.inf
 
     def first_look(self, place) -> _Look:
         if self.method == COMPLEX:
@@ -525,7 +548,7 @@ class _Trial:
         near = [look for look in looks if look.h <= 64 * best.h]  # a curve misleads longer steps
         agree = not any(look.contradicts(best.slope, 0.0, best.allowed) for look in near)
         if _at_kink(looks):
-            return best, KINK
+            return best, KINK if self.probe.steady else RANDOM
         if arbiter and agree and best.contradicts(arbiter.slope, self.near):
             if self.method == COMPLEX and not best.contradicts(got, self.near):
                 gap = abs(best.slope - arbiter.slope)
@@ -539,8 +562,8 @@ class _Trial:
             return (arbiter, WRONG) if sure else (best, self.why(best))
         if arbiter and arbiter.slope and arbiter.tells(got):
             return arbiter, RIGHT
-        if arbiter and max(abs(got), abs(arbiter.slope)) <= arbiter.allowed:
-            if self.beside(place, arbiter.allowed / self.near) and self.trusted(place[0]):
+        if arbiter and max(abs(got), abs(arbiter.slope)) <= arbiter.allowed / 4:
+            if self.trusted(place[0]):
                 return arbiter, ZERO
         if best.contradicts(got, self.near):
             verdict = self.as_rounded(place, best) or WRONG
@@ -566,9 +589,7 @@ class _Trial:
             return RIGHT
         if gap > 64 * self.probe.unit * largest:
             return None
-        if gap <= SEEN * size:
-            return RIGHT
-        return ZERO if got == 0 else NOISE
+        return RIGHT if gap <= SEEN * size else NOISE
 
     def is_zero(self, place, look) -> bool:
         """Whether a claim is zero for its rounding, and a difference, as far as it matters."""
@@ -591,8 +612,8 @@ class _Trial:
             look = _Look(self.probe.imaginary(*place), 0.0)
             if look.contradicts(got, self.exact):
                 look = look._replace(allowed=self.probe.spread(*place, look.slope))
-        except Exception:  # whatever f does with a complex number that it cannot take
-            self.takes_complex = False
+        except REFUSALS as error:
+            self.takes_complex, self.refusal = False, f"{type(error).__name__}: {error}"
             return None
         self.asked += 1
         return look if np.isfinite(look.slope) and np.isfinite(look.allowed) else None
@@ -625,20 +646,38 @@ class _Trial:
         return self.references[name]
 
     def trusted(self, name) -> bool:
-        """Whether the complex step is borne out in this array, or else in all that can tell."""
-        if (here := self.reference(name)) is not None:
-            return here
-        others = {self.reference(place[0]) for place in self.places}
-        return True in others and False not in others
+        """Whether the complex step is borne out in this array, or else far from the point."""
+        here = self.reference(name)
+        return self.borne_out_away if here is None else here
+
+    @cached_property
+    def borne_out_away(self) -> bool:
+        """Whether differences bear it out along a line a long step away, where slopes are large."""
+        probe = self.probe
+        start, end = (probe.shifted(1 / 8, floor=1.0) for _ in range(2))
+
+        def line(t):
+            there = {name: np.asarray(x + t * (end[name] - x)) for name, x in start.items()}
+            return probe.raw(there, real=False)
+
+        try:
+            along = _Probe(line, {"x": np.zeros(())}, False, probe.unit)
+            look, slope = along.difference("x", (), 2.0**-17), along.imaginary("x", ())
+        except REFUSALS:
+            return False
+        return look.tells(slope, 0.1) and not look.contradicts(slope, self.near)
 
     def why(self, look) -> str:
+        if not self.probe.steady:
+            return RANDOM
         if not np.isfinite(look.slope):
             return OUTSIDE
         if not look.noisy:
             return CURVED
-        if not self.probe.steady:
-            return RANDOM
-        return PRECISION if self.probe.unit > EPS else ROUNDING
+        if self.probe.unit > EPS:
+            return PRECISION
+        refused = f" (f does not take complex numbers: {self.refusal})" if self.refusal else ""
+        return ROUNDING + refused
 
 
 def _at_kink(looks) -> bool:

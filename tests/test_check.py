@@ -209,11 +209,19 @@ def test_a_network_at_its_own_output(sizes):
         assert check_gradient(f, p.named(), gradient.named()).verdict == "right"
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("L", [6, 12])
-def test_deep_networks_are_right(L):
+def test_deep_networks_are_right(L, exact):
     for seed in range(2):
-        f, p, gradient = network_case(seed, [3] + [4] * L + [2])
+        f, p, gradient = network_case(seed, [3] + [4] * L + [2], exact=exact)
         assert check_gradient(f, p.named(), gradient.named()).verdict == "right"
+
+
+def test_an_array_that_was_left_out_of_a_deep_network_is_not_right():
+    f, p, gradient = network_case(1, [3] + [5] * 18 + [2])
+    gradient.W[1] *= 0
+    with pytest.raises((GradientError, Undecided), match=r"W\^1\["):
+        check_gradient(f, p.named(), gradient.named())
 
 
 def test_a_sign_in_the_first_of_many_layers_is_seen_or_doubted():
@@ -271,9 +279,36 @@ def test_what_rounding_hides_is_told_array_by_array():
 def test_an_entry_too_small_beside_its_array_is_counted_and_does_not_raise():
     slopes = np.array([1.0, 1e-14])
     report = check_gradient(lambda x: x @ slopes, [1, 1], slopes, method="central difference")
-    assert report.verdict == "cannot tell" and report.doubts[0].entry.index == (1,)
+    assert report.verdict == "right" and report.doubts[0].entry.index == (1,)
     assert "cannot tell: x[1]" in str(report)
     assert check_gradient(lambda x: x @ slopes, [1, 1], slopes).verdict == "right"
+    with pytest.raises(GradientError, match=r"x\[1\]"):
+        check_gradient(lambda x: x @ slopes, [1, 1], slopes * [1, -1])
+    with pytest.raises(Undecided, match=r"x\[1\]: got 1e-14"):  # nothing large beside it
+        check_gradient(lambda x: 1 + 1e-14 * x[1], [1, 1], slopes * [0, 1],
+                       method="central difference")  # fmt: skip
+
+
+@pytest.mark.parametrize("z, others", [(40.0, False), (40.0, True), (-40.0, False)])
+def test_a_sure_and_right_answer_is_not_called_wrong(z, others):
+    """There a - y is 0 for y = 1, or a rounding of 1 for y = 0, and the slope a small 4e-18."""
+    net = Network([1, 1], "sigmoid", "cross_entropy")
+    p = Parameters.of([np.array([[1.0]])], [np.array([[0.0]])])
+    x, y = np.array([[z, 0.5]]), np.array([[float(z > 0), 0.0]])
+    x, y = (x, y) if others else (x[:, :1], y[:, :1])
+    gradient = net.backward(p, net.forward(p, x), y)
+
+    def f(arrays):
+        return net.cost_of(Parameters.from_named(arrays), x, y)
+
+    try:
+        report = check_gradient(f, p.named(), gradient.named())
+    except Undecided as doubt:
+        assert not others and "rounding of the gradient itself" in str(doubt)
+    else:
+        assert report.verdict == "right"
+    with pytest.raises((GradientError, Undecided)):
+        check_gradient(f, p.named(), {**gradient.named(), "b^1": np.array([[1e-14]])})
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -346,6 +381,31 @@ def test_a_function_that_rolls_dice():
 
     with pytest.raises(Undecided, match="another value when it is called again"):
         check_gradient(dice, np.ones(2), np.full(2, 2.0))
+
+
+def test_a_function_that_remembers_its_calls():
+    calls = []
+
+    def worn(x):
+        calls.append(x)
+        return float((x**2).sum().real) + len(calls)
+
+    with pytest.raises(Undecided, match="what it keeps from call to call"):
+        check_gradient(worn, np.ones(2), np.full(2, 2.0))
+
+
+def test_how_a_function_refuses_complex_numbers_is_quoted():
+    def rounded(x):
+        return 1e13 + float(x.sum())
+
+    with pytest.raises(Undecided, match="does not take complex numbers: (Type|Value)Error"):
+        check_gradient(rounded, np.ones(2), np.ones(2))
+
+    def slip(x):
+        return 1e13 + x.sum() if np.isrealobj(x) else undefined_name  # noqa: F821
+
+    with pytest.raises(NameError):  # a fault of f, which is not for the judge to hide
+        check_gradient(slip, np.ones(2), np.ones(2))
 
 
 def test_random_gradients_of_all_kinds():
