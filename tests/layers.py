@@ -25,7 +25,10 @@ LINES, CELLS = 12, 25  # of code that is seen: in a cell, in a chapter
 
 # Chapters that have their two layers and the letters of the book; the others follow.
 CONVERTED = [
+    "01_draw_a_computation",
     "02_add_up_the_paths",
+    "03_sweep_forward_sweep_backward",
+    "04_differentiate_one_neuron",
     "17_catch_a_wrong_gradient",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}

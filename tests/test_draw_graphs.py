@@ -8,6 +8,7 @@ import sys
 from fractions import Fraction
 from itertools import combinations, pairwise
 from operator import add, mul
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
+from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
 from companion.draw import (
@@ -25,6 +27,7 @@ from companion.draw import (
     describe,
     evaluation,
     graph,
+    graphs,
     layout,
     player,
     svg,
@@ -360,6 +363,16 @@ def test_an_array_is_shortened_and_a_formula_for_a_name_stays_one():
 
 def edges(figure):
     return [p for p in figure.axes[0].patches if isinstance(p, PathPatch)]
+
+
+@pytest.mark.parametrize("gap, curves", [(0, 0), (1e-15, 0), (-1e-12, 0), (0.01, 3)])
+def test_an_edge_is_straight_if_only_rounding_bends_it(gap, curves, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(graphs, "PathPatch", lambda path, **style: drawn.append(path.codes))
+    picture = SimpleNamespace(edges={"use": [(0, 1), (1, 1 + gap), (2, 1 + gap)]}, partials={})
+    axes = SimpleNamespace(add_patch=lambda patch: None)
+    graphs.Plan.draw_edge(picture, axes, "use", 0.9, "k")
+    assert list(drawn[0]).count(Path.CURVE4) == curves
 
 
 def test_two_uses_are_two_edges():

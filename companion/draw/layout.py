@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 SWEEPS = 16  # over the columns, to sort them
 ROUNDS = 100  # over the columns, to settle heights
+SAME = 1e-9  # heights that differ by less are one height, and rounding
 
 
 class Bend(NamedTuple):
@@ -125,7 +126,7 @@ def _straighten(layers, bends, reach, height):
         for upper, lower in pairwise(layer[max(i - 1, 0) : i + 2]):
             high = level if upper is bend else height[upper]
             low = level if lower is bend else height[lower]
-            if low - high < reach[upper][1] + reach[lower][0]:
+            if low - high < reach[upper][1] + reach[lower][0] - SAME:
                 return
     height.update(dict.fromkeys(bends, level))
 
