@@ -28,6 +28,7 @@ CONVERTED = [
     "02_add_up_the_paths",
     "06_chain_vectors",
     "07_differentiate_by_a_matrix",
+    "08_contract_the_tensor",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
