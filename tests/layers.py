@@ -26,6 +26,7 @@ LINES, CELLS = 12, 25  # of code that is seen: in a cell, in a chapter
 # Chapters that have their two layers and the letters of the book; the others follow.
 CONVERTED = [
     "02_add_up_the_paths",
+    "05_stack_gradients",
     "06_chain_vectors",
     "07_differentiate_by_a_matrix",
     "08_contract_the_tensor",
