@@ -369,26 +369,6 @@ def test_two_uses_are_two_edges():
     assert gap > 0.15
 
 
-def test_a_straight_edge_stays_straight_when_heights_move_in_their_last_bits(monkeypatch):
-    """As they do on another machine; the figures of the book must not change their shape there."""
-
-    def shapes(move):
-        heights = layout.heights
-
-        def moved(*args):
-            return {item: y + move * (i % 3) for i, (item, y) in enumerate(heights(*args).items())}
-
-        with monkeypatch.context() as patch:
-            patch.setattr(layout, "heights", moved)
-            x1, x2 = inputs("x1 x2", 4.0, 3.0)
-            y = x1 * x1, x1 * x2, x1 + x2
-            drawn = edges(graph(Node(4.0, y, (-5.0, 7.0, 12.0), "cost"), partials=True))
-        return [edge.get_path().codes.tolist() for edge in drawn]
-
-    assert shapes(0.0) == shapes(1e-15)
-    assert shapes(0.0) != shapes(0.1)
-
-
 def heavy(figure):
     patches = figure.axes[0].patches
     return tuple(

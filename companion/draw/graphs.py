@@ -389,7 +389,7 @@ class Plan:
         *points, (tip, y) = self.edges[use]
         vertices, codes = [points[0]], [Path.MOVETO]
         for (x0, y0), (x1, y1) in zip(points, points[1:]):
-            if abs(y1 - y0) < 1e-6:  # inches; equal but for the last bits
+            if y0 == y1:
                 vertices, codes = [*vertices, (x1, y1)], [*codes, Path.LINETO]
             else:
                 middle = (x0 + x1) / 2
