@@ -30,6 +30,7 @@ CONVERTED = [
     "06_chain_vectors",
     "07_differentiate_by_a_matrix",
     "08_contract_the_tensor",
+    "notation",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
