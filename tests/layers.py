@@ -29,7 +29,12 @@ CONVERTED = [
     "02_add_up_the_paths",
     "03_sweep_forward_sweep_backward",
     "04_differentiate_one_neuron",
+    "05_stack_gradients",
+    "06_chain_vectors",
+    "07_differentiate_by_a_matrix",
+    "08_contract_the_tensor",
     "17_catch_a_wrong_gradient",
+    "notation",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
