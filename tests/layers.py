@@ -30,6 +30,7 @@ CONVERTED = [
     "10_say_how_wrong_it_is",
     "12_start_at_the_output",
     "13_send_the_error_back",
+    "14_read_off_the_gradients",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
