@@ -33,6 +33,11 @@ CONVERTED = [
     "06_chain_vectors",
     "07_differentiate_by_a_matrix",
     "08_contract_the_tensor",
+    "09_write_the_network_down",
+    "10_say_how_wrong_it_is",
+    "12_start_at_the_output",
+    "13_send_the_error_back",
+    "14_read_off_the_gradients",
     "17_catch_a_wrong_gradient",
     "notation",
 ]
