@@ -173,7 +173,7 @@ def checked(
     >>> wrong = {"a square": lambda x: x * x}
     >>> print(checked("eq-double", double, lambda x: 2 * x, range(5), wrong=wrong))
     eq-double: *Checked in 5 cases*. Refuted: a square.
-    The largest relative error allowed is $10^{-12}$.
+    Relative errors up to $10^{-12}$ are allowed.
     - *a square*: off by more than 0.001 in 3 of 5 cases
     """
     if not 0 <= tolerance <= LOOSEST:

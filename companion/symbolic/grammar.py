@@ -173,7 +173,7 @@ def may_meet(a, b) -> bool:
         return False
     if a.is_integer and b.is_integer:
         return (a - b).is_zero is not False
-    if a.is_Atom and b.is_Atom:
+    if any(side.is_Symbol and not side.is_integer for side in (a, b)) or (a.is_Atom and b.is_Atom):
         return False
     if all(isinstance(side, (AppliedUndef, MatrixElement)) for side in (a, b)):
         return a.func == b.func and all(map(may_meet, a.args, b.args))

@@ -155,7 +155,7 @@ def function_of(u: Callable, n, gradient: Callable, name="C") -> FunctionOf:
     >>> a, g = vector("a", n), vector("g", n)
     >>> cost = function_of(lambda j: a[j, 0], n, lambda j: g[j, 0])
     >>> cost.diff(a[p, 0])
-    Sum(KroneckerDelta(_k, p, (0, n - 1))*g[_k, 0], (_k, 0, n - 1))
+    Sum(KroneckerDelta(_j, p, (0, n - 1))*g[_j, 0], (_j, 0, n - 1))
     """
     j = _index("j")
     name = Str(name) if isinstance(name, str) else name
