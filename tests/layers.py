@@ -31,6 +31,7 @@ CONVERTED = [
     "12_start_at_the_output",
     "13_send_the_error_back",
     "14_read_off_the_gradients",
+    "16_assemble_the_algorithm",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
