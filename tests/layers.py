@@ -28,9 +28,11 @@ CONVERTED = [
     "02_add_up_the_paths",
     "09_write_the_network_down",
     "10_say_how_wrong_it_is",
+    "11_name_the_error",
     "12_start_at_the_output",
     "13_send_the_error_back",
     "14_read_off_the_gradients",
+    "15_softmax",
     "16_assemble_the_algorithm",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
