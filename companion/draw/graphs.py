@@ -33,6 +33,7 @@ MARGIN = 0.03  # left and right, for half the width of a frame
 CHANNEL = 0.25, 0.65  # between two columns, where edges turn: at least, at most
 LINE = 0.145  # from one line of numbers to the next
 PORT = 0.21  # between two edges that reach a node
+FLAT = 1e-9  # edges whose ends differ by less are drawn level: rounding is no slope
 ARROW = 0.13  # from the edge of a column to its boxes: room for the head of an arrow
 LETTERS, NUMBERS = 10.5, 8.5
 FONTS = {VALUE: {}, TANGENT: {"weight": "bold"}, ADJOINT: {"style": "italic"}, INK: {}}
@@ -389,7 +390,7 @@ class Plan:
         *points, (tip, y) = self.edges[use]
         vertices, codes = [points[0]], [Path.MOVETO]
         for (x0, y0), (x1, y1) in zip(points, points[1:]):
-            if y0 == y1:
+            if abs(y1 - y0) < FLAT:
                 vertices, codes = [*vertices, (x1, y1)], [*codes, Path.LINETO]
             else:
                 middle = (x0 + x1) / 2
