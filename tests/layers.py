@@ -35,9 +35,12 @@ CONVERTED = [
     "08_contract_the_tensor",
     "09_write_the_network_down",
     "10_say_how_wrong_it_is",
+    "11_name_the_error",
     "12_start_at_the_output",
     "13_send_the_error_back",
     "14_read_off_the_gradients",
+    "15_softmax",
+    "16_assemble_the_algorithm",
     "17_catch_a_wrong_gradient",
     "notation",
 ]
