@@ -26,6 +26,7 @@ LINES, CELLS = 12, 25  # of code that is seen: in a cell, in a chapter
 # Chapters that have their two layers and the letters of the book; the others follow.
 CONVERTED = [
     "02_add_up_the_paths",
+    "18_walk_downhill",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
@@ -34,6 +35,7 @@ MANY: dict[str, str] = {}
 # {label of an equation: why it may use other letters}
 OTHER_LETTERS = {
     "eq-evaluate": "a graph has nodes and parents, p, and no layers yet",
+    "eq-minibatch": "there are N examples, and m of them are in the batch",
     "eq-tree-size": "n counts squarings, and x_n is the last of them",
 }
 
