@@ -42,6 +42,7 @@ CONVERTED = [
     "15_softmax",
     "16_assemble_the_algorithm",
     "17_catch_a_wrong_gradient",
+    "18_walk_downhill",
     "notation",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
@@ -51,6 +52,7 @@ MANY: dict[str, str] = {}
 # {label of an equation: why it may use other letters}
 OTHER_LETTERS = {
     "eq-evaluate": "a graph has nodes and parents, p, and no layers yet",
+    "eq-minibatch": "there are N examples, and m of them are in the batch",
     "eq-tree-size": "n counts squarings, and x_n is the last of them",
 }
 
