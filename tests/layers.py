@@ -26,6 +26,7 @@ LINES, CELLS = 12, 25  # of code that is seen: in a cell, in a chapter
 # Chapters that have their two layers and the letters of the book; the others follow.
 CONVERTED = [
     "02_add_up_the_paths",
+    "21_predict_how_it_learns",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
