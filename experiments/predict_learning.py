@@ -27,6 +27,8 @@ DEEP = {  # name: (activation, how its weights start, eta)
     "sigmoid, corrected": ("sigmoid", "corrected", 0.8),
     "tanh": ("tanh", "scaled", 0.05),
     "ReLU": ("relu", "he", 0.05),
+    "sigmoid, eta 0.05": ("sigmoid", "scaled", 0.05),
+    "sigmoid, eta 3.2": ("sigmoid", "scaled", 3.2),
 }
 DYING = ["relu", "leaky_relu", "tanh"]
 RATES = [0.1, 0.5, 1.0]
