@@ -43,6 +43,7 @@ CONVERTED = [
     "16_assemble_the_algorithm",
     "17_catch_a_wrong_gradient",
     "18_walk_downhill",
+    "21_predict_how_it_learns",
     "notation",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
