@@ -26,6 +26,8 @@ LINES, CELLS = 12, 25  # of code that is seen: in a cell, in a chapter
 # Chapters that have their two layers and the letters of the book; the others follow.
 CONVERTED = [
     "02_add_up_the_paths",
+    "19_read_digits",
+    "20_train_on_mnist",
 ]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
