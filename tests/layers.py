@@ -43,6 +43,8 @@ CONVERTED = [
     "16_assemble_the_algorithm",
     "17_catch_a_wrong_gradient",
     "18_walk_downhill",
+    "19_read_digits",
+    "20_train_on_mnist",
     "21_predict_how_it_learns",
     "notation",
 ]
