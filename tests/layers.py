@@ -23,31 +23,6 @@ from book._ext.ledger_page import equations, records  # noqa: E402
 
 LINES, CELLS = 12, 25  # of code that is seen: in a cell, in a chapter
 
-# Chapters that have their two layers and the letters of the book; the others follow.
-CONVERTED = [
-    "01_draw_a_computation",
-    "02_add_up_the_paths",
-    "03_sweep_forward_sweep_backward",
-    "04_differentiate_one_neuron",
-    "05_stack_gradients",
-    "06_chain_vectors",
-    "07_differentiate_by_a_matrix",
-    "08_contract_the_tensor",
-    "09_write_the_network_down",
-    "10_say_how_wrong_it_is",
-    "11_name_the_error",
-    "12_start_at_the_output",
-    "13_send_the_error_back",
-    "14_read_off_the_gradients",
-    "15_softmax",
-    "16_assemble_the_algorithm",
-    "17_catch_a_wrong_gradient",
-    "18_walk_downhill",
-    "19_read_digits",
-    "20_train_on_mnist",
-    "21_predict_how_it_learns",
-    "notation",
-]
 # {(chapter, id of a cell): why so many lines have to be seen}
 LONG: dict[tuple[str, str], str] = {}
 # {chapter: why so many cells have to be seen}

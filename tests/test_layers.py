@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from layers import CELLS, CONVERTED, LINES, LONG, MANY, OTHER_LETTERS, crowded, letters, seen
+from layers import CELLS, LINES, LONG, MANY, OTHER_LETTERS, crowded, letters, seen
 from nbformat import v4
 from test_reading import browser  # noqa: F401
 
@@ -24,19 +24,19 @@ BOOK = {
 # What is seen
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", BOOK)
 def test_a_chapter_shows_what_a_reader_learns_from(name):
     assert crowded(BOOK[name], name) == []
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", BOOK)
 def test_a_chapter_uses_the_letters_of_the_book(name):
     assert letters(BOOK[name]) == []
 
 
 def test_every_exception_is_of_the_book_and_has_a_reason():
     ids = {(name, cell.id) for name, nb in BOOK.items() for cell in nb.cells}
-    assert set(LONG) <= ids and set(MANY) <= set(BOOK) and set(CONVERTED) <= set(BOOK)
+    assert set(LONG) <= ids and set(MANY) <= set(BOOK)
     assert all(len(why.split()) > 3 for why in [*LONG.values(), *MANY.values()])
     assert all(len(why.split()) > 3 for why in OTHER_LETTERS.values())
 
