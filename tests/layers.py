@@ -36,6 +36,7 @@ MANY: dict[str, str] = {}
 # {label of an equation: why it may use other letters}
 OTHER_LETTERS = {
     "eq-evaluate": "a graph has nodes and parents, p, and no layers yet",
+    "eq-weight-decay": "the price takes i and l, so the sum inside of C is left with q",
     "eq-tree-size": "n counts squarings, and x_n is the last of them",
 }
 
