@@ -31,6 +31,7 @@ MANY: dict[str, str] = {}
 OTHER_LETTERS = {
     "eq-evaluate": "a graph has nodes and parents, p, and no layers yet",
     "eq-minibatch": "there are N examples, and m of them are in the batch",
+    "eq-weight-decay": "the price takes i and l, so the sum inside of C is left with q",
     "eq-tree-size": "n counts squarings, and x_n is the last of them",
 }
 

@@ -91,6 +91,16 @@ def test_the_search_was_the_one_of_the_script():
     assert mnist_best.chosen(spoilt) != choice
 
 
+def test_the_test_images_were_looked_at_once_with_the_choice():
+    judged = [r for r in BEST["runs"] if r["stage"] == "test"]
+    assert [r["seed"] for r in judged] == list(mnist_best.SEEDS)
+    for r in judged:
+        assert r["settings"] == mnist_best.chosen(BEST["runs"])
+        assert r["epochs"] == mnist_best.EPOCHS and len(r["right"]) == 1
+        assert len({i for i, _ in r["missed"]}) == len(r["missed"]) == 10_000 - r["right"][0]
+    assert sorted(r["right"][0] for r in judged)[1] >= 9830
+
+
 def test_eta_falls_along_a_line():
     eta = mnist_best.falling(0.05, 25)
     assert [eta(1), eta(25)] == pytest.approx([0.05, 0.002])
