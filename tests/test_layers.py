@@ -273,13 +273,13 @@ def test_folds_need_no_script(browser, page):  # noqa: F811
 
 
 def test_a_page_is_accessible_with_its_folds_closed(browser, page):  # noqa: F811
-    from reading import ACCESSIBILITY, ALIKE, AXE, VIEWS
+    from reading import ACCESSIBILITY, ALIKE, AXE, JUDGED_BY_AXE
 
     tab = browser.new_page()
     tab.goto(page.as_uri())
     tab.evaluate("window.MathJax?.startup?.promise")
     tab.evaluate(AXE)
-    for width, theme in VIEWS[::2]:
+    for width, theme, _ in JUDGED_BY_AXE:
         tab.set_viewport_size({"width": width, "height": 900})
         tab.emulate_media(color_scheme=theme)
         assert tab.evaluate(ACCESSIBILITY, ALIKE) == []
