@@ -9,7 +9,6 @@ import nbformat
 import pytest
 from layers import CELLS, LINES, LONG, MANY, OTHER_LETTERS, crowded, letters, seen
 from nbformat import v4
-from test_reading import browser  # noqa: F401
 
 from book._ext.folds import COMPUTED, DRAWN, IMPORTS, layer
 from companion.ledger import RECORD, checked
@@ -217,7 +216,7 @@ def page(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(browser, page):  # noqa: F811
+def opened(browser, page):
     tab = browser.new_page()
     tab.goto(page.as_uri())
     yield tab
@@ -249,7 +248,7 @@ def test_a_fold_opens_with_the_keyboard(opened, number):
     assert not visible(opened, HIDDEN[number])
 
 
-def test_a_link_to_a_record_opens_it(browser, page):  # noqa: F811
+def test_a_link_to_a_record_opens_it(browser, page):
     tab = browser.new_page()
     tab.goto((page.parent / "ledger.html").as_uri())
     tab.get_by_role("link", name="Its place in the chapter").click()
@@ -263,7 +262,7 @@ def test_everything_is_printed(opened):
     assert all(visible(opened, text) for text in HIDDEN)
 
 
-def test_folds_need_no_script(browser, page):  # noqa: F811
+def test_folds_need_no_script(browser, page):
     tab = browser.new_page(java_script_enabled=False)
     tab.goto(page.as_uri())
     assert not visible(tab, "code_inside")
@@ -272,7 +271,7 @@ def test_folds_need_no_script(browser, page):  # noqa: F811
     tab.close()
 
 
-def test_a_page_is_accessible_with_its_folds_closed(browser, page):  # noqa: F811
+def test_a_page_is_accessible_with_its_folds_closed(browser, page):
     from reading import ACCESSIBILITY, ALIKE, AXE, JUDGED_BY_AXE
 
     tab = browser.new_page()

@@ -4,7 +4,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 from reading import JUDGED_BY_AXE, PATIENCE, faults
 
 ROOT = Path(__file__).parents[1]
@@ -21,23 +19,6 @@ TOC = (ROOT / "_toc.yml").read_text(encoding="utf-8")
 # Each is one test, so that several processes share the work: a page that is written, named as in
 # the table of contents, or one share of those that are generated (search and sources).
 PARTS = [*re.findall(r"(?:root|file): *(\S+)", TOC), "1 of 4", "2 of 4", "3 of 4", "4 of 4"]
-# No sandbox, because root has none; no calls home, because they would be refused.
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("no Chromium and no Chrome; install one, or say where it is: CHROMIUM=/a/path")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

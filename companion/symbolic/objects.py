@@ -222,7 +222,14 @@ def _entry_of_product(coefficient, factors, i, j):
 
 def _written_out(*sides) -> bool:
     """Whether a matrix whose entries are written out is among them: its places are numbers."""
-    return any(isinstance(part, MatrixBase) for M in sides for part in preorder_traversal(M))
+    for M in sides:
+        parts = preorder_traversal(M)
+        for part in parts:
+            if isinstance(part, BlockMatrix):
+                parts.skip()  # what is written out there is blocks, not entries
+            elif isinstance(part, MatrixBase):
+                return True
+    return False
 
 
 def _entry_of_blocks(row, column, i, j):
