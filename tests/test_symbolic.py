@@ -366,6 +366,15 @@ EXPRESSIONS = {
 }
 
 
+def test_a_table_of_blocks_is_no_table_of_entries():
+    n, k, m = widths("n k m")
+    W, b, A, ones = matrix("W", n, k), vector("b", n), matrix("A", k, m), OneMatrix(1, m)
+    product = BlockMatrix([[W, b]]) * BlockMatrix([[A], [ones]])
+    prove(product, W * A + b * ones)
+    with pytest.raises(ProofError):
+        prove(product, W * A + 2 * b * ones)
+
+
 @pytest.mark.parametrize("build", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_entries_are_those_of_explicit_matrices(build):
     M = build(matrix("A", 2, 3), matrix("B", 4, 2), vector("x", 3), vector("y", 2))
